@@ -1,0 +1,1 @@
+"""Korean neural sparse encoders for OpenSearch, trained as a DVC pipeline."""

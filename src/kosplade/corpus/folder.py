@@ -1,0 +1,72 @@
+"""The folder of prepared data: a BEIR folder with training files, and whose file is whose."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kosplade.corpus.text import text_id
+from kosplade.errors import UserError
+from kosplade.files import read_json, replacing, write_json, write_jsonl
+
+LEDGER = "prepared.json"
+
+
+def own_files(folder: Path) -> set[str]:
+    """Names of the files that an earlier run wrote and nobody changed since."""
+    ledger = folder / LEDGER
+    if not ledger.exists():
+        return set()
+    written = read_json(ledger, "Delete it and run the same command again.")
+    return {name for name, digest in written.items() if (folder / name).exists() and _sha256(folder / name) == digest}
+
+
+def protect_user_files(folder: Path, patterns: tuple[str, ...], remedy: str) -> None:
+    """Stop, before anything is touched, if a file that would be replaced or read along is not ours."""
+    own = own_files(folder)
+    for pattern in patterns:
+        for path in sorted(folder.glob(pattern)):
+            if path.relative_to(folder).as_posix() not in own:
+                raise UserError(f"{path} was not written by prepare. {remedy}")
+
+
+def publish(folder: Path, write: Callable[[Path], None]) -> None:
+    """Replace the files of earlier runs by those that `write` puts into an empty folder.
+
+    The ledger is written before the files move in: after an interruption every file is still known as ours.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".prepare.", dir=folder) as name:
+        scratch = Path(name)
+        write(scratch)
+        files = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
+        for stale in sorted(own_files(folder)):
+            (folder / stale).unlink()
+        write_json(folder / LEDGER, {file: _sha256(scratch / file) for file in files})
+        for file in files:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(scratch / file, folder / file)
+
+
+def write_beir(folder: Path, queries: Iterable[tuple[str, str, str]], corpus: Iterable[str]) -> int:
+    """Write corpus.jsonl, queries.jsonl and qrels/val.tsv from (query, positive, kind) and all passages.
+
+    Returns the number of passages.
+    """
+    passages = ({"_id": text_id(text), "title": "", "text": text} for text in corpus)
+    count = write_jsonl(folder / "corpus.jsonl", passages)
+    asked, judged = {}, {}
+    for query, positive, kind in queries:
+        identifier = text_id(query)
+        asked[identifier] = {"_id": identifier, "text": query, "kind": kind}
+        judged[f"{identifier}\t{text_id(positive)}\t1"] = None
+    write_jsonl(folder / "queries.jsonl", asked.values())
+    with replacing(folder / "qrels/val.tsv") as target:
+        target.write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n", encoding="utf-8")
+    return count
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

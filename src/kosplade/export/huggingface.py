@@ -1,0 +1,60 @@
+"""The trained encoder as a plain Hugging Face folder: what is served is in the weights, no code of ours is needed."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForMaskedLM, PreTrainedTokenizerBase
+
+from kosplade.errors import UserError
+from kosplade.files import write_json
+from kosplade.model import SparseEncoder
+
+NEVER = -1.0e4  # decoder bias of a piece that is not served: no logit gets above zero, in half precision either
+TOLERANCE = 1e-4
+
+
+def write_folder(
+    encoder: SparseEncoder,
+    tokenizer: PreTrainedTokenizerBase,
+    hidden_V: Tensor,
+    query_weight_V: Tensor,
+    folder: Path,
+) -> None:
+    """Write config, weights, tokenizer and idf.json into `folder`.
+
+    Pieces of `hidden_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is the
+    served vector. idf.json holds the weight in an inference-free query of every piece; those not served count 0.
+    """
+    served = encoder.decoder.bias.detach().clone()
+    with torch.no_grad():
+        encoder.decoder.bias[hidden_V] = NEVER
+        with encoder.whole() as mlm:
+            mlm.save_pretrained(folder)
+        encoder.decoder.bias.copy_(served)
+    tokenizer.save_pretrained(folder)
+    pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    write_json(folder / "idf.json", dict(zip(pieces, query_weight_V.tolist(), strict=True)))
+
+
+@torch.inference_mode()
+def plain_vectors(folder: Path, texts: list[str], max_length: int) -> Tensor:
+    """Vectors [N, V] of `texts` by transformers alone, one text at a time, as a user of the folder would compute them."""
+    from transformers import AutoTokenizer
+
+    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    rows = []
+    for text in texts:
+        inputs = tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt")
+        logits_1LV = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+        rows.append(torch.log1p(torch.relu(logits_1LV.amax(dim=1)))[0])
+    return torch.stack(rows)
+
+
+def check_folder(folder: Path, texts: list[str], expected_NV: Tensor, max_length: int) -> float:
+    """Largest difference between the folder's vectors and the training model's. Raises UserError above 1e-4."""
+    difference = (plain_vectors(folder, texts, max_length) - expected_NV).abs().max().item()
+    if difference > TOLERANCE:
+        raise UserError(f"{folder}: the exported model differs from the trained one by {difference:.2g}. Run: dvc repro -f train")
+    return difference

@@ -1,0 +1,84 @@
+"""Reading and writing files so that bad input is named and no output is ever half-written."""
+
+import json
+import os
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kosplade.errors import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, remove it if not."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    target = scratch / path.name
+    try:
+        yield target
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(target, path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON; NaN and infinities are refused (ValueError)."""
+    with replacing(path) as target:
+        target.write_text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """Read one JSON file; a missing or broken one is a UserError that ends with `remedy`."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} not found. {remedy}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}). {remedy}") from None
+
+
+def write_jsonl(path: Path, records: Iterable[dict]) -> int:
+    """Write one JSON object a line; return the number of lines."""
+    count = 0
+    with replacing(path) as target, target.open("w", encoding="utf-8") as out:
+        for record in records:
+            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_jsonl(path: Path, required: tuple[str, ...] = ()) -> Iterator[dict]:
+    """Stream the objects of a JSONL file, their strings NFC-normalised; blank lines are allowed.
+
+    Raises UserError with `file:line` for bytes that are not UTF-8, a line that is not a JSON object,
+    and a `required` field that is missing, not a string or blank.
+    """
+    with Path(path).open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _parse_line(line, f"{path}:{number}", required)
+
+
+def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except ValueError as error:
+        raise UserError(f"{place}: not valid JSON ({error}). Repair or remove the line.") from None
+    if not isinstance(record, dict):
+        raise UserError(f"{place}: a JSON object is expected, not {type(record).__name__}.")
+    for key, value in record.items():
+        if isinstance(value, str):
+            record[key] = unicodedata.normalize("NFC", value)
+    for key in required:
+        value = record.get(key)
+        if not isinstance(value, str) or not value.strip():
+            raise UserError(f"{place}: field '{key}' is missing, blank or not a string.")
+    return record

@@ -1,0 +1,82 @@
+"""The terms of the training loss, one plain function each.
+
+Shapes: B queries, N documents (row i < B is the positive of query i), P computed pieces. Weights are the encoder's
+non-negative outputs; all functions return a scalar and are differentiable.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def infonce(scores_BN: Tensor) -> Tensor:
+    """Cross-entropy of the positive (column i of row i) against all documents of the batch (van den Oord et al. 2018)."""
+    return F.cross_entropy(scores_BN, torch.arange(len(scores_BN), device=scores_BN.device))
+
+
+def distillation(scores_BN: Tensor, teacher_BN: Tensor) -> Tensor:
+    """KL(softmax(teacher) || softmax(scores)), mean over queries; both already divided by their temperatures."""
+    return F.kl_div(
+        F.log_softmax(scores_BN, dim=1), F.log_softmax(teacher_BN, dim=1), reduction="batchmean", log_target=True
+    )
+
+
+def flops(weights_NP: Tensor, penalty_P: Tensor) -> Tensor:
+    """sum over pieces of penalty * (mean over texts of weight)^2 (Paria et al. 2020, eq. 4, with a weight per piece)."""
+    return (penalty_P * weights_NP.mean(dim=0).square()).sum()
+
+
+def margin(scores_BN: Tensor, hard_negatives: int, size: float) -> Tensor:
+    """mean relu(size - positive + negative) over each query's own `hard_negatives` (columns B + i * hard_negatives ...)."""
+    batch = len(scores_BN)
+    positive_B1 = scores_BN[:, :batch].diagonal().unsqueeze(1)
+    rows_BH = scores_BN[:, batch:].view(batch, batch, hard_negatives).diagonal(dim1=0, dim2=1).T
+    return F.relu(size - positive_B1 + rows_BH).mean()
+
+
+def reach(weights_NP: Tensor, wanted_NP: Tensor, target: float = 1.0) -> Tensor:
+    """mean relu(target - weight) over the wanted (bool) entries; 0 where nothing is wanted.
+
+    `self_reconstruction` wants a text's own semantic pieces, `positive` wants the query's semantic pieces in its positive.
+    Unlike a linear reward it is bounded and stops paying once a piece is present.
+    """
+    short = F.relu(target - weights_NP) * wanted_NP
+    return short.sum() / wanted_NP.sum().clamp(min=1)
+
+
+def min_activation(weights_NP: Tensor, top_k: int, floor: float) -> Tensor:
+    """mean over texts of relu(floor - mean of the top_k weights): keeps a text from vanishing."""
+    return F.relu(floor - weights_NP.topk(min(top_k, weights_NP.shape[1]), dim=1).values.mean(dim=1)).mean()
+
+
+def flops_penalty(
+    idf_V: Tensor,
+    document_frequency_V: Tensor,
+    stopword_V: Tensor | None,
+    *,
+    idf_weighting: bool,
+    idf_alpha: float,
+    stopword_penalty: float,
+) -> Tensor:
+    """Penalty of every piece, float32 [V].
+
+    With `idf_weighting` exp(-idf_alpha * (idf - min) / (max - min)) over the pieces that occur and are not masked: common
+    pieces cost most. Pieces that never occurred cost 1, the most there is (their idf would make them the cheapest).
+    Without it every piece costs 1. Masked pieces (`stopword_V` bool, None for no mask) cost `stopword_penalty` times more.
+    """
+    penalty_V = torch.ones_like(idf_V)
+    if idf_weighting:
+        ranked_V = document_frequency_V > 0
+        if stopword_V is not None:
+            ranked_V = ranked_V & ~stopword_V
+        low, high = idf_V[ranked_V].min(), idf_V[ranked_V].max()
+        share_V = ((idf_V - low) / (high - low).clamp(min=1e-9)).clamp(0, 1)
+        penalty_V = torch.where(document_frequency_V > 0, torch.exp(-idf_alpha * share_V), penalty_V)
+    if stopword_V is not None:
+        penalty_V = torch.where(stopword_V, penalty_V * stopword_penalty, penalty_V)
+    return penalty_V
+
+
+def quadratic_warmup(step: int, warmup_steps: int) -> float:
+    """Factor min(1, (step / warmup_steps)^2) on the FLOPS weight (Formal et al. 2021, section 3)."""
+    return 1.0 if warmup_steps <= 0 else min(1.0, step / warmup_steps) ** 2

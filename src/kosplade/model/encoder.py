@@ -1,0 +1,101 @@
+"""A masked-language model read as a sparse encoder: one non-negative weight for each piece of the vocabulary."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix, vstack
+from torch import Tensor, nn
+from tqdm import tqdm
+from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
+
+from kosplade.errors import UserError
+from kosplade.model.head import max_pool_head
+
+
+class SparseEncoder(nn.Module):
+    """Any transformers masked-language model whose last step is a linear decoder over the vocabulary.
+
+    `weights = log(1 + relu(max over positions of the MLM logits))` (SPLADE-max). The decoder is taken out of the model,
+    so that the logits are only ever computed in slices by `max_pool_head`.
+    """
+
+    def __init__(self, mlm: PreTrainedModel):
+        super().__init__()
+        decoder = mlm.get_output_embeddings()
+        if not isinstance(decoder, nn.Linear) or decoder.bias is None:
+            raise UserError(
+                f"model.name: {type(mlm).__name__} has no linear MLM decoder with a bias. Choose another model."
+            )
+        self.mlm = mlm
+        self.decoder = decoder
+        self._slot = next(name for name, module in mlm.named_modules() if module is decoder)
+        self.mlm.set_submodule(self._slot, nn.Identity())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "SparseEncoder":
+        """Load a folder that `AutoModelForMaskedLM` reads, float32."""
+        return cls(AutoModelForMaskedLM.from_pretrained(str(folder), dtype=torch.float32))
+
+    @property
+    def vocab_size(self) -> int:
+        return self.decoder.weight.shape[0]
+
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
+        """Raw weights (nothing masked) of all pieces [B, V], or of `pieces_P` (int64 ids) [B, P]."""
+        hidden_BLD = self.mlm(input_ids=input_ids_BL, attention_mask=attention_mask_BL).logits
+        weight_VD, bias_V = self.decoder.weight, self.decoder.bias
+        if pieces_P is not None:
+            weight_VD, bias_V = weight_VD[pieces_P], bias_V[pieces_P]
+        return max_pool_head(hidden_BLD, attention_mask_BL, weight_VD, bias_V)
+
+    @contextmanager
+    def whole(self) -> Iterator[PreTrainedModel]:
+        """The transformers model with its decoder back in place, for saving."""
+        self.mlm.set_submodule(self._slot, self.decoder)
+        try:
+            yield self.mlm
+        finally:
+            self.mlm.set_submodule(self._slot, nn.Identity())
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        max_length: int,
+        batch_size: int,
+        pieces_P: Tensor | None = None,
+        label: str = "encode",
+    ) -> csr_matrix:
+        """Raw weights of `texts` in order: float32 CSR [N, V], non-zero only at `pieces_P` where that is given.
+
+        Texts of similar length share a batch. Memory stays flat: each batch becomes sparse at once.
+        """
+        device = self.decoder.weight.device
+        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+        order = np.argsort([len(ids) for ids in encoded], kind="stable")
+        columns = np.arange(self.vocab_size) if pieces_P is None else pieces_P.cpu().numpy()
+        blocks = []
+        self.eval()
+        with torch.inference_mode(), tqdm(total=len(encoded), desc=label, unit="text", mininterval=1) as bar:
+            for start in range(0, len(order), batch_size):
+                batch = tokenizer.pad(
+                    {"input_ids": [encoded[i] for i in order[start : start + batch_size]]}, return_tensors="pt"
+                )
+                weights_BP = (
+                    self(batch["input_ids"].to(device), batch["attention_mask"].to(device), pieces_P).float().cpu()
+                )
+                text_P, column_P = weights_BP.nonzero(as_tuple=True)
+                blocks.append(
+                    csr_matrix(
+                        (weights_BP[text_P, column_P].numpy(), (text_P.numpy(), columns[column_P.numpy()])),
+                        shape=(len(weights_BP), self.vocab_size),
+                    )
+                )
+                bar.update(len(weights_BP))
+        back = np.empty_like(order)
+        back[order] = np.arange(len(order))
+        return vstack(blocks, format="csr")[back]

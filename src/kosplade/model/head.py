@@ -1,0 +1,97 @@
+"""The max-pooling head over a large vocabulary, without the tensor [batch, length, vocabulary].
+
+Logits are computed for a slice of the vocabulary at a time and only their maximum over the positions and its place are
+kept. After the maximum, one position for each (text, piece) carries a gradient, and only where the maximum is
+positive, so the backward pass is a gather and a scatter over those pairs.
+
+Stands alone: needs torch and nothing of this package.
+"""
+
+import torch
+from torch import Tensor
+
+LOGITS_AT_ONCE = {
+    "cpu": 1 << 23,
+    "cuda": 1 << 28,
+}  # elements of one slice of logits: cache on a CPU, occupancy on a GPU
+PAIRS_AT_ONCE = 1 << 16  # (text, piece) pairs gathered at once in the backward pass
+
+
+def max_pool_head(hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V: Tensor) -> Tensor:
+    """weights_BV = log(1 + relu(max over unmasked positions of hidden_BLD @ weight_VD.T + bias_V)).
+
+    SPLADE-max (Formal et al. 2021, arXiv 2109.10086, eq. 6).
+
+    Args:
+        hidden_BLD: floating, the input of the decoder at each position.
+        mask_BL: bool or integer, non-zero at real positions; every text has at least one.
+        weight_VD: decoder rows of the wanted pieces, same dtype as `hidden_BLD` (under autocast, any floating dtype).
+        bias_V: decoder bias of the same pieces.
+
+    Returns:
+        weights_BV, non-negative, in the dtype of `bias_V`; differentiable in hidden, weight and bias.
+    """
+    return _MaxPoolHead.apply(hidden_BLD, mask_BL, weight_VD, bias_V)
+
+
+class _MaxPoolHead(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V: Tensor) -> Tensor:
+        device = hidden_BLD.device.type
+        compute = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden_BLD.dtype
+        batch, length, _ = hidden_BLD.shape
+        vocab = weight_VD.shape[0]
+        first_B = mask_BL.bool().int().argmax(dim=1)
+        # A padding position becomes a copy of a real one: it cannot win, and no logits need masking.
+        first_B1D = hidden_BLD[torch.arange(batch, device=hidden_BLD.device), first_B].unsqueeze(1)
+        states_BLD = torch.where(mask_BL.bool().unsqueeze(-1), hidden_BLD, first_B1D).to(compute)
+        states_ND = states_BLD.reshape(batch * length, -1)
+
+        best_BV = torch.empty(batch, vocab, dtype=bias_V.dtype, device=hidden_BLD.device)
+        where_BV = torch.empty(
+            batch, vocab, dtype=torch.int16 if length < 1 << 15 else torch.int32, device=best_BV.device
+        )
+        step = max(1, LOGITS_AT_ONCE.get(device, 1 << 23) // (batch * length))
+        with torch.autocast(device, enabled=False):
+            for start in range(0, vocab, step):
+                stop = min(start + step, vocab)
+                logits_BLv = (states_ND @ weight_VD[start:stop].to(compute).T).view(batch, length, -1)
+                best_Bv, where_Bv = logits_BLv.max(dim=1)
+                best_BV[:, start:stop] = best_Bv
+                where_BV[:, start:stop] = where_Bv
+        # The bias is the same at every position, so it commutes with the maximum.
+        weights_BV = best_BV.add_(bias_V).relu_().log1p_()
+        ctx.save_for_backward(states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B)
+        ctx.hidden_dtype = hidden_BLD.dtype
+        return weights_BV
+
+    @staticmethod
+    def backward(ctx, grad_BV: Tensor):
+        states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B = ctx.saved_tensors
+        batch, length, width = states_BLD.shape
+        needs_hidden, _, needs_weight, needs_bias = ctx.needs_input_grad
+        # d log1p(m) / dm = 1 / (1 + m) = exp(-weight), where m is positive; elsewhere relu stops it.
+        grad_max_BV = grad_BV * torch.exp(-weights_BV) * (weights_BV > 0)
+        text_P, piece_P = grad_max_BV.nonzero(as_tuple=True)
+        grad_P = grad_max_BV[text_P, piece_P]
+        position_P = where_BV[text_P, piece_P].long()
+        # Where a padded copy tied with the position it copies, the gradient belongs to the original.
+        position_P = torch.where(mask_BL.bool()[text_P, position_P], position_P, first_B[text_P])
+        row_P = text_P * length + position_P
+
+        states_ND = states_BLD.reshape(batch * length, width)
+        grad_ND = torch.zeros(batch * length, width, dtype=grad_P.dtype, device=grad_P.device) if needs_hidden else None
+        grad_VD = torch.zeros(weight_VD.shape, dtype=grad_P.dtype, device=grad_P.device) if needs_weight else None
+        for start in range(0, len(grad_P), PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            grad_p1 = grad_P[part].unsqueeze(1)
+            if needs_hidden:
+                grad_ND.index_add_(0, row_P[part], grad_p1 * weight_VD[piece_P[part]])
+            if needs_weight:
+                grad_VD.index_add_(0, piece_P[part], grad_p1 * states_ND[row_P[part]])
+        return (
+            grad_ND.view(batch, length, width).to(ctx.hidden_dtype) if needs_hidden else None,
+            None,
+            grad_VD.to(weight_VD.dtype) if needs_weight else None,
+            grad_max_BV.sum(0) if needs_bias else None,
+        )

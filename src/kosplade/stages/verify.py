@@ -1,0 +1,98 @@
+"""Stage `verify`: everything loads and fits, then a short training of the real model must work as V25 promises."""
+
+import math
+import resource
+import tempfile
+from pathlib import Path
+
+from kosplade.errors import UserError
+from kosplade.files import write_json
+from kosplade.model import SparseEncoder
+from kosplade.params import Params
+from kosplade.retrieval.sparsity import sparsity_metrics
+from kosplade.stages import run_stage, say
+from kosplade.stages.inputs import BACKBONE, open_training
+from kosplade.training.run import build_trainer, sample_records
+from kosplade.vocab.pieces import ascii_mask
+
+METRICS = Path("metrics/verify.json")
+MEASURED_DOCUMENTS = 64
+REMEDY = "Raise stopword_penalty or lambda_flops in params.yaml, then run: make train-v25-verify"
+
+
+def body(params: Params) -> str:
+    tokenizer, tables, teacher, records = open_training(params)
+    masked = int(tables.stopword_V.sum())
+    say("verify", f"IDF weights loaded: {int((tables.document_frequency_V > 0).sum())} of {len(tokenizer)} pieces occur")
+    say("verify", f"stopword mask {'applied' if params.loss.stopword_mask else 'loaded, not applied'}: {masked} pieces")
+    sample = sample_records(records, params.verify.samples, params.seed)
+    encoder = SparseEncoder.load(BACKBONE)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = build_trainer(
+            encoder,
+            tokenizer,
+            sample,
+            tables,
+            teacher,
+            loss=params.loss,
+            train=params.train,
+            lambda_flops=params.lambda_flops,
+            idf_alpha=params.idf_alpha,
+            stopword_penalty=params.stopword_penalty,
+            max_query_length=params.model.max_query_length,
+            max_document_length=params.model.max_document_length,
+            epochs=params.verify.epochs,
+            seed=params.seed,
+            output=Path(scratch),
+            callbacks=[],
+            tensorboard=False,
+        )
+        say("verify", f"losses initialised: {', '.join(trainer.objective.enabled)}")
+        say("verify", f"quick training: {len(sample)} samples, {params.verify.epochs} epochs")
+        trainer.train()
+    curve = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    documents = [record.positive for record in sample[:MEASURED_DOCUMENTS]]
+    pieces = tokenizer(documents, truncation=True, max_length=params.model.max_document_length)["input_ids"]
+    sparsity = sparsity_metrics(
+        encoder.encode(
+            documents,
+            tokenizer,
+            max_length=params.model.max_document_length,
+            batch_size=params.eval.batch_size,
+            label="verify: encode documents",
+        ),
+        pieces,
+        stopword_V=tables.stopword_V.numpy(),
+        special_ids=tables.special_V.nonzero().squeeze(1).tolist(),
+        hangul_V=tables.hangul_V.numpy(),
+        ascii_V=ascii_mask(tokenizer),
+    )
+    third = max(1, len(curve) // 3)
+    first, last = sum(curve[:third]) / third, sum(curve[-third:]) / third
+    # A high-water mark rounded up to whole GiB, so that equal runs write equal files.
+    memory = math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    figures = {
+        "samples": len(sample),
+        "steps": trainer.state.global_step,
+        "loss_first": round(first, 6),
+        "loss_last": round(last, 6),
+        "masked_pieces": masked,
+        "semantic_ratio": sparsity["semantic_ratio"],
+        "stopword_activation": sparsity["stopword_activation"],
+        "memory_gib": memory,
+    }
+    if not last < first:
+        raise UserError(f"verify: the loss does not fall ({first:.3f} -> {last:.3f}). {REMEDY}")
+    # V24 is trained to show the problem that the mask repairs: its ratio is reported, not required.
+    if params.loss.stopword_mask and not sparsity["semantic_ratio"] > 1:
+        raise UserError(f"verify: semantic ratio {sparsity['semantic_ratio']:.3f} is not above 1. {REMEDY}")
+    write_json(METRICS, figures)
+    return f"loss {first:.3f} -> {last:.3f}, semantic ratio {sparsity['semantic_ratio']:.2f}, {memory} GiB"
+
+
+def main() -> None:
+    run_stage("verify", body)
+
+
+if __name__ == "__main__":
+    main()

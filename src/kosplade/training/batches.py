@@ -1,0 +1,65 @@
+"""Training records as tensors: tokenised texts, inference-free queries and teacher scores."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase
+
+from kosplade.corpus.records import Record
+from kosplade.training.teacher import TeacherVectors
+
+
+class RecordDataset(Dataset):
+    """Records by index."""
+
+    def __init__(self, records: list[Record]):
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.records[index]
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Turns B records into a batch of B queries and N = B * (1 + hard_negatives) documents, positives first.
+
+    Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64) and teacher [B, N] (float32 cosines,
+    absent without a teacher). Rows B + i * H ... of the documents are the hard negatives of query i.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    max_query_length: int
+    max_document_length: int
+    hard_negatives: int
+    teacher: TeacherVectors | None
+
+    def __call__(self, records: list[Record]) -> dict[str, Tensor]:
+        queries = [record.query for record in records]
+        documents = [record.positive for record in records]
+        for place, record in enumerate(records):
+            # Fewer negatives than wanted are repeated; a record without any borrows its neighbour's positive.
+            pool = record.negatives or (records[place - 1].positive,)
+            documents += [pool[k % len(pool)] for k in range(self.hard_negatives)]
+        batch = {}
+        for side, texts, length in (
+            ("query", queries, self.max_query_length),
+            ("document", documents, self.max_document_length),
+        ):
+            encoded = self.tokenizer(texts, truncation=True, max_length=length, padding=True, return_tensors="pt")
+            batch[f"{side}_ids"] = encoded["input_ids"]
+            batch[f"{side}_mask"] = encoded["attention_mask"]
+        if self.teacher is not None:
+            batch["teacher"] = torch.from_numpy(self.teacher.scores(queries, documents))
+        return batch
+
+
+def occurring_pieces(ids_BL: Tensor, mask_BL: Tensor, vocab_size: int) -> Tensor:
+    """bool [B, V]: the pieces that occur in each text, padding left out."""
+    occurs_BV = torch.zeros(len(ids_BL), vocab_size + 1, dtype=torch.bool, device=ids_BL.device)
+    occurs_BV.scatter_(1, torch.where(mask_BL.bool(), ids_BL, vocab_size), True)
+    return occurs_BV[:, :vocab_size]

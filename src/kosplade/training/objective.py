@@ -1,0 +1,137 @@
+"""The training objective: raw weights of a batch in, the weighted sum of the loss terms and the sparsity figures out."""
+
+import torch
+from torch import Tensor
+
+from kosplade import losses
+from kosplade.params import LossParams
+from kosplade.training.batches import occurring_pieces
+
+
+def served_weights(
+    loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(weight of each piece in an inference-free query float32 [V], pieces that are not served bool [V])."""
+    hidden_V = special_V | stopword_V if loss.stopword_mask else special_V
+    return torch.where(hidden_V, 0.0, idf_V if loss.idf_weighting else torch.ones_like(idf_V)), hidden_V
+
+
+class Objective:
+    """Holds the tables over the vocabulary and computes the terms for the pieces of a step.
+
+    Args:
+        weights: the recipe, `loss` of params.yaml.
+        idf_V, document_frequency_V: from the stage `idf`.
+        stopword_V: bool, from the stage `stopwords`.
+        special_V: bool, pieces that are never served.
+    """
+
+    def __init__(
+        self,
+        weights: LossParams,
+        idf_V: Tensor,
+        document_frequency_V: Tensor,
+        stopword_V: Tensor,
+        special_V: Tensor,
+        *,
+        lambda_flops: float,
+        idf_alpha: float,
+        stopword_penalty: float,
+    ):
+        self.weights = weights
+        self.lambda_flops = lambda_flops
+        self.stopword_V = stopword_V
+        self.special_V = special_V
+        self.query_weight_V, self.hidden_V = served_weights(weights, idf_V, stopword_V, special_V)
+        self.penalty_V = losses.flops_penalty(
+            idf_V,
+            document_frequency_V,
+            stopword_V if weights.stopword_mask else None,
+            idf_weighting=weights.idf_weighting,
+            idf_alpha=idf_alpha,
+            stopword_penalty=stopword_penalty,
+        )
+
+    @property
+    def enabled(self) -> list[str]:
+        """Names of the terms with a weight above zero."""
+        names = ("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive")
+        names += ("self_reconstruction", "min_activation")
+        return ["flops"] * (self.lambda_flops > 0) + [name for name in names if getattr(self.weights, name) > 0]
+
+    def to(self, device: torch.device) -> "Objective":
+        """Move the tables to a device."""
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(self, name, value.to(device))
+        return self
+
+    def __call__(
+        self,
+        query_BP: Tensor,
+        document_NP: Tensor,
+        batch: dict[str, Tensor],
+        pieces_P: Tensor,
+        multiplicity_P: Tensor,
+        flops_factor: float,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return (loss, terms): `terms` holds every enabled term unweighted, detached."""
+        w = self.weights
+        vocab = len(self.penalty_V)
+        kept_P = ~self.hidden_V[pieces_P]
+        query_has_BP = occurring_pieces(batch["query_ids"], batch["query_mask"], vocab)[:, pieces_P]
+        served_NP = document_NP * kept_P
+        # Scores are those that serve: dot products over the pieces that are not masked.
+        free_BN = (query_has_BP * self.query_weight_V[pieces_P]) @ served_NP.T / w.temperature_inference_free
+        siamese_BN = (query_BP * kept_P) @ served_NP.T / w.temperature_siamese
+
+        penalty_P = self.penalty_V[pieces_P] * multiplicity_P
+        terms = {
+            "flops_document": (self.lambda_flops * flops_factor, losses.flops(document_NP, penalty_P)),
+            "flops_query": (self.lambda_flops * flops_factor, losses.flops(query_BP, penalty_P)),
+        }
+        if w.infonce_inference_free:
+            terms["infonce_inference_free"] = (w.infonce_inference_free, losses.infonce(free_BN))
+        if w.infonce_siamese:
+            terms["infonce_siamese"] = (w.infonce_siamese, losses.infonce(siamese_BN))
+        if w.distillation:
+            teacher_BN = batch["teacher"] / w.teacher_temperature
+            both = losses.distillation(free_BN, teacher_BN) + losses.distillation(siamese_BN, teacher_BN)
+            terms["distillation"] = (w.distillation, both / 2)
+        if w.margin:
+            hard = len(document_NP) // len(query_BP) - 1
+            terms["margin"] = (w.margin, losses.margin(free_BN, hard, w.margin_size))
+        if w.positive:
+            wanted_BP = query_has_BP & kept_P
+            terms["positive"] = (w.positive, losses.reach(document_NP[: len(query_BP)], wanted_BP))
+        if w.self_reconstruction:
+            has_NP = occurring_pieces(batch["document_ids"], batch["document_mask"], vocab)[:, pieces_P]
+            terms["self_reconstruction"] = (w.self_reconstruction, losses.reach(document_NP, has_NP & kept_P))
+        if w.min_activation:
+            value = losses.min_activation(served_NP, w.min_activation_top_k, w.min_activation_floor)
+            terms["min_activation"] = (w.min_activation, value)
+        loss = sum(weight * value for weight, value in terms.values())
+        return loss, {name: value.detach() for name, (_, value) in terms.items()}
+
+    @torch.no_grad()
+    def sparsity(
+        self,
+        query_BP: Tensor,
+        document_NP: Tensor,
+        batch: dict[str, Tensor],
+        pieces_P: Tensor,
+        multiplicity_P: Tensor,
+    ) -> dict[str, Tensor]:
+        """Figures of one batch for the curves, on raw weights; unbiased for the whole vocabulary."""
+        stop_P = self.stopword_V[pieces_P]
+        has_NP = occurring_pieces(batch["document_ids"], batch["document_mask"], len(self.penalty_V))[:, pieces_P]
+        stop_has_NP = has_NP & stop_P & ~self.special_V[pieces_P]
+        semantic_has_NP = has_NP & ~stop_P
+        semantic = (document_NP * semantic_has_NP).sum() / semantic_has_NP.sum().clamp(min=1)
+        stopword = (document_NP * stop_has_NP).sum() / stop_has_NP.sum().clamp(min=1)
+        return {
+            "query_nnz": ((query_BP > 0) * multiplicity_P).sum(1).mean(),
+            "document_nnz": ((document_NP > 0) * multiplicity_P).sum(1).mean(),
+            "stopword_activation": (document_NP * stop_P).amax(1).mean(),
+            "semantic_ratio": semantic / stopword.clamp(min=1e-3),
+        }

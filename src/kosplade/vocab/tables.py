@@ -1,0 +1,61 @@
+"""The two tables over the vocabulary that later stages load: IDF weights and stopword mask."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kosplade.errors import UserError
+from kosplade.files import replacing
+from kosplade.vocab.idf import DocumentFrequencies
+
+
+def save_idf(path: Path, frequencies: DocumentFrequencies) -> None:
+    """Write {idf [V] float32, document_frequency [V] int64, documents}, readable with `weights_only=True`."""
+    value = {
+        "idf": torch.from_numpy(frequencies.idf()),
+        "document_frequency": torch.from_numpy(frequencies.counts_V),
+        "documents": frequencies.documents,
+    }
+    with replacing(path) as target:
+        torch.save(value, target)
+
+
+def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, Tensor]:
+    """Return (idf_V float32, document_frequency_V int64). Raises UserError if missing, broken or of another size."""
+    value = _load(path, "IDF weights not found. Run: make prepare-v25-idf", "make prepare-v25-idf")
+    if not isinstance(value, dict) or "idf" not in value:
+        raise UserError(f"{path}: holds no IDF weights. Run: make prepare-v25-idf")
+    _check_size(path, value["idf"], vocab_size, "make prepare-v25-idf")
+    return value["idf"], value["document_frequency"]
+
+
+def save_mask(path: Path, mask_V: np.ndarray) -> None:
+    """Write the stopword mask, bool [V]; True is masked."""
+    with replacing(path) as target:
+        torch.save(torch.from_numpy(mask_V), target)
+
+
+def load_mask(path: Path, vocab_size: int) -> Tensor:
+    """Return the stopword mask bool [V]. Raises UserError if missing, broken or of another size."""
+    mask_V = _load(path, "Stopword mask not found. Run: make prepare-v25-stopwords", "make prepare-v25-stopwords")
+    _check_size(path, mask_V, vocab_size, "make prepare-v25-stopwords")
+    return mask_V
+
+
+def _load(path: Path, missing: str, remedy: str) -> Any:
+    try:
+        return torch.load(path, weights_only=True)
+    except FileNotFoundError:
+        raise UserError(missing) from None
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise UserError(f"{path}: cannot be read ({type(error).__name__}). Run: {remedy}") from None
+
+
+def _check_size(path: Path, value_V: Tensor, vocab_size: int, remedy: str) -> None:
+    if len(value_V) != vocab_size:
+        raise UserError(
+            f"{path}: has {len(value_V)} pieces, the tokenizer of data/backbone has {vocab_size}. Run: {remedy}"
+        )

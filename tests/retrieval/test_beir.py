@@ -1,0 +1,129 @@
+"""Reading a BEIR folder: what is kept, and every way the input can be wrong."""
+
+import json
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from kosplade.errors import UserError
+from kosplade.retrieval.beir import Collection, read_collection
+
+CORPUS = [
+    {"_id": "d1", "title": "제목", "text": "본문"},
+    {"_id": "d2", "title": "", "text": "둘째"},
+    {"_id": "d3", "text": "셋째"},
+    {"_id": "d4", "title": "제목만", "text": ""},
+]
+QUERIES = [
+    {"_id": "q1", "text": "하나"},
+    {"_id": "q2", "text": "둘", "kind": "title"},
+    {"_id": "q3", "text": "셋"},
+]
+HEADER = "query-id\tcorpus-id\tscore\n"
+QRELS = HEADER + "q2\td1\t1\nq1\td2\t2\nq2\td3\t0\n"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    write_jsonl(tmp_path / "corpus.jsonl", CORPUS)
+    write_jsonl(tmp_path / "queries.jsonl", QUERIES)
+    write_qrels(tmp_path, QRELS)
+    return tmp_path
+
+
+def write_jsonl(path: Path, records: list[dict]) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def write_qrels(folder: Path, text: str) -> None:
+    (folder / "qrels").mkdir(exist_ok=True)
+    (folder / "qrels" / "test.tsv").write_text(text, encoding="utf-8")
+
+
+def error_of(folder: Path) -> str:
+    """The message, checked to be one line."""
+    with pytest.raises(UserError) as error:
+        read_collection(folder, "test")
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_reads_the_judged_queries_in_file_order(folder):
+    assert read_collection(folder, "test") == Collection(
+        document_ids=["d1", "d2", "d3", "d4"],
+        documents=["제목\n본문", "둘째", "셋째", "제목만"],
+        query_ids=["q1", "q2"],
+        queries=["하나", "둘"],
+        query_kinds=[None, "title"],
+        qrels={"q1": {"d2": 2}, "q2": {"d1": 1, "d3": 0}},
+    )
+
+
+def test_tolerates_windows_lines_blank_lines_a_byte_order_mark_and_repeated_judgements(folder):
+    expected = read_collection(folder, "test")
+    write_qrels(folder, "\ufeff" + (QRELS + "\nq1\td2\t2\n").replace("\n", "\r\n"))
+    assert read_collection(folder, "test") == expected
+
+
+def test_ids_match_whatever_their_unicode_form(folder):
+    write_jsonl(folder / "queries.jsonl", [{"_id": "질문", "text": "하나"}])
+    write_qrels(folder, HEADER + unicodedata.normalize("NFD", "질문") + "\td1\t-1\n")
+    assert read_collection(folder, "test").qrels == {"질문": {"d1": -1}}
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    assert f"{folder / name} not found" in error_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("q9\td1\t1", "query 'q9' is not in queries.jsonl"),
+        ("q1\td9\t1", "document 'd9' is not in corpus.jsonl"),
+        ("q1\td1\t0.5", "score '0.5' is not a whole number"),
+        ("q1\td1\t", "score '' is not a whole number"),
+        ("q1\td2\t1", "'q1' and 'd2' have another score"),
+        ("q1 d1 1", "separated by tabs"),
+    ],
+)
+def test_bad_judgement(folder, line, message):
+    write_qrels(folder, QRELS + line + "\n")
+    found = error_of(folder)
+    assert f"{folder / 'qrels' / 'test.tsv'}:5: " in found
+    assert message in found
+
+
+def test_qrels_without_header(folder):
+    write_qrels(folder, "q1\td1\t1\n")
+    assert "test.tsv:1: the header" in error_of(folder)
+
+
+def test_qrels_that_are_not_utf8(folder):
+    (folder / "qrels" / "test.tsv").write_bytes("질문\td1\t1\n".encode("cp949"))
+    assert "test.tsv: not UTF-8" in error_of(folder)
+
+
+@pytest.mark.parametrize("text", ["", HEADER])
+def test_no_queries_left(folder, text):
+    write_qrels(folder, text)
+    assert "test.tsv: no judgements" in error_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "record", "message"),
+    [
+        ("corpus.jsonl", {"_id": "d9", "title": " ", "text": " "}, "corpus.jsonl: document 'd9' has neither"),
+        ("corpus.jsonl", {"_id": "d9", "text": 3}, "document 'd9' has a title or text that is not a string"),
+        ("corpus.jsonl", {"text": "본문"}, "corpus.jsonl:5: field '_id'"),
+        ("corpus.jsonl", {"_id": "d2", "text": "본문"}, "corpus.jsonl: _id 'd2' occurs twice"),
+        ("queries.jsonl", {"_id": "q9", "text": " "}, "queries.jsonl:4: field 'text'"),
+        ("queries.jsonl", {"_id": "q3", "text": "셋"}, "queries.jsonl: _id 'q3' occurs twice"),
+    ],
+)
+def test_bad_record(folder, name, record, message):
+    write_jsonl(folder / name, [*(CORPUS if name == "corpus.jsonl" else QUERIES), record])
+    assert message in error_of(folder)

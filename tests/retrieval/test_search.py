@@ -1,0 +1,66 @@
+"""Exact search against dense NumPy, ties and empty queries included."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from kosplade.retrieval import search as search_module
+from kosplade.retrieval.search import search, to_run
+
+
+def dense_search(queries_QV, documents_NV, depth):
+    """Every score, then a stable sort: what `search` has to equal."""
+    scores_QN = queries_QV @ documents_NV.T
+    ids_QK = np.argsort(-scores_QN, axis=1, kind="stable")[:, :depth]
+    scores_QK = np.take_along_axis(scores_QN, ids_QK, axis=1)
+    return np.where(scores_QK > 0, ids_QK, -1), scores_QK
+
+
+def random_weights(rows: int, columns: int, seed: int) -> np.ndarray:
+    """Sparse small integers: sums are exact in float32 and ties are plenty."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(1, 4, (rows, columns)) * (rng.random((rows, columns)) < 0.2)
+
+
+@pytest.mark.parametrize("depth", [1, 7, 40])
+@pytest.mark.parametrize("block", [1, 120, 1 << 22])
+def test_equals_dense_search_with_ties(monkeypatch, depth, block):
+    monkeypatch.setattr(search_module, "_SCORES_PER_BLOCK", block)
+    queries_QV, documents_NV = random_weights(23, 15, seed=1), random_weights(40, 15, seed=2)
+    queries_QV[3] = 0
+    ids, scores = search(csr_matrix(queries_QV), csr_matrix(documents_NV), depth)
+    expected_ids, expected_scores = dense_search(queries_QV, documents_NV, depth)
+    np.testing.assert_array_equal(ids, expected_ids)
+    np.testing.assert_array_equal(scores, expected_scores)
+    assert (ids.dtype, scores.dtype) == (np.int64, np.float32)
+    assert (ids[3] == -1).all()
+
+
+def test_equals_dense_search_on_real_weights():
+    rng = np.random.default_rng(0)
+    queries_QV, documents_NV = (
+        (rng.random((rows, 50)) * (rng.random((rows, 50)) < 0.3)).astype(np.float32) for rows in (20, 200)
+    )
+    ids, scores = search(csr_matrix(queries_QV), csr_matrix(documents_NV), 10)
+    expected_ids, expected_scores = dense_search(queries_QV, documents_NV, 10)
+    np.testing.assert_array_equal(ids, expected_ids)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
+
+
+def test_a_tie_at_the_cut_goes_to_the_earlier_document():
+    ids, scores = search(csr_matrix([[1.0]]), csr_matrix([[0.5], [2.0], [2.0], [2.0]]), 2)
+    assert ids.tolist() == [[1, 2]]
+    assert scores.tolist() == [[2.0, 2.0]]
+
+
+def test_places_beyond_the_collection_are_empty():
+    # Document 1 scores 0: it is not retrieved although there is room.
+    ids, scores = search(csr_matrix([[1.0, 0.0]]), csr_matrix([[2.0, 0.0], [0.0, 3.0]]), 4)
+    assert ids.tolist() == [[0, -1, -1, -1]]
+    assert scores.tolist() == [[2.0, 0.0, 0.0, 0.0]]
+
+
+def test_to_run_names_the_retrieved_documents():
+    run = to_run(["q1", "q2"], ["a", "b"], np.array([[1, 0], [-1, -1]]), np.float32([[2, 0.5], [0, 0]]))
+    assert run == {"q1": {"b": 2.0, "a": 0.5}, "q2": {}}
+    assert list(run["q1"]) == ["b", "a"]
