@@ -1,44 +1,86 @@
-# Thin lines over DVC. `make help` lists them.
+# Thin lines over DVC: a step that is up to date is not repeated. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-VENV := .venv
-export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := src
-export DVC_NO_ANALYTICS := 1
-export TOKENIZERS_PARALLELISM := true
 VERSION = $(shell sed -n 's/^version: *\([^ #]*\).*/\1/p' params.yaml)
-READY := $(VENV)/.ready
+IDF := outputs/idf_weights/xlmr_v25_idf.pt
+LOG = outputs/train_$(VERSION).log
+READY := .venv/.ready
 
 $(READY): requirements.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install --upgrade pip
-	$(VENV)/bin/pip install -r requirements.txt
+	python3 -m venv .venv
+	.venv/bin/pip install --upgrade pip
+	.venv/bin/pip install -r requirements.txt
 	touch $@
 
-.PHONY: help
-help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-24s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-.PHONY: setup repro test lint
-setup: $(READY) ## create .venv and check the environment
-	@python -c "import sys, torch, transformers, dvc; print(f'Python {sys.version.split()[0]}, torch {torch.__version__}, transformers {transformers.__version__}, dvc {dvc.__version__}, CUDA {torch.cuda.is_available()}, {torch.get_num_threads()} threads')"
-
-repro: $(READY) ## run the whole pipeline and print the result table
+##@ Everything
+.PHONY: help setup repro test
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  make %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+setup: $(READY) ## create .venv, install, show the environment
+	@python -c "import platform, torch, transformers, dvc; print(f'Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}, dvc {dvc.__version__}; {torch.get_num_threads()} threads, CUDA devices: {torch.cuda.device_count()}')"
+repro: $(READY) ## run the whole pipeline, print the result table
 	dvc repro
 	@python -m kosplade.summary
-
 test: $(READY) ## lint and test
-	ruff check . && ruff format --check .
+	ruff check .
+	ruff format --check .
 	python -m pytest
 
+##@ Phase 1: data
 .PHONY: prepare-v25-idf prepare-v25-stopwords prepare-v25-data
-prepare-v25-idf: $(READY) ## phase 1: IDF weights
+prepare-v25-idf: $(READY) ## compute the IDF weights
 	dvc repro idf
-prepare-v25-stopwords: $(READY) ## phase 1: stopword mask
+prepare-v25-stopwords: $(READY) ## compute the stopword mask
 	dvc repro stopwords
-prepare-v25-data: $(READY) ## phase 1: both
+prepare-v25-data: $(READY) ## both
 	dvc repro idf stopwords
 
-.PHONY: train-v25-verify train-v25-quick train-v25
-train-v25-verify: $(READY) ## phase 2: load IDF, mask and losses, then train 500 samples for 2 epochs
+##@ Phase 2: checks
+.PHONY: train-v25-verify train-v25-quick v25-pipeline
+train-v25-verify: $(READY) ## load IDF, mask and losses, then the quick training
 	dvc repro verify
+train-v25-quick: $(READY) ## the quick training again: 500 samples, 2 epochs
+	dvc repro --single-item --force verify
+v25-pipeline: prepare-v25-data train-v25-verify ## phases 1 and 2
+
+##@ Phase 3: training
+.PHONY: train-v25 train-v25-bg need-idf
+need-idf:
+	@test -f $(IDF) || { echo "Error: IDF weights not found. Run: make prepare-v25-idf" >&2; exit 1; }
+train-v25: need-idf $(READY) ## train in the foreground
+	dvc repro train
+train-v25-bg: need-idf $(READY) ## train in the background: prints PID and log file
+	@mkdir -p outputs
+	@nohup dvc repro train > $(LOG) 2>&1 & echo "PID $$!, log $(LOG)"
+
+##@ Phase 4: evaluation
+.PHONY: eval-v25 eval-v25-sparsity eval-v25-compare exp-v24 exp-v25
+eval-v25: $(READY) ## evaluate, print the result table
+	dvc repro eval
+	@python -m kosplade.summary
+eval-v25-sparsity: $(READY) ## evaluate, print the sparsity figures
+	dvc repro eval
+	@python -m kosplade.summary --sparsity
+exp-v24: $(READY) ## run the recipe V24 as experiment v24
+	dvc exp run --force -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
+exp-v25: $(READY) ## run the recipe V25 as experiment v25
+	dvc exp run --force -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
+eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing)
+	python -m kosplade.compare v24 v25
+
+##@ Phase 5: export
+.PHONY: convert-v25-hf
+convert-v25-hf: $(READY) ## write huggingface/<version>/best
+	dvc repro convert
+
+##@ Monitoring
+.PHONY: logs-v25 tensorboard-v25 monitor
+logs-v25: ## follow the log of the background training
+	@test -f $(LOG) || { echo "Error: $(LOG) not found. Run: make train-v25-bg" >&2; exit 1; }
+	tail -n 50 -f $(LOG)
+tensorboard-v25: $(READY) ## curves at http://localhost:6006
+	tensorboard --logdir outputs --port 6006
+monitor: ## GPU, or CPU and memory where there is none
+	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else top; fi

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def infonce(scores_BN: Tensor) -> Tensor:
-    """Cross-entropy of the positive (column i of row i) against all documents of the batch (van den Oord et al. 2018)."""
+    """Cross-entropy of the positive (column i of row i) against the batch's documents (van den Oord et al. 2018)."""
     return F.cross_entropy(scores_BN, torch.arange(len(scores_BN), device=scores_BN.device))
 
 
@@ -22,12 +22,12 @@ def distillation(scores_BN: Tensor, teacher_BN: Tensor) -> Tensor:
 
 
 def flops(weights_NP: Tensor, penalty_P: Tensor) -> Tensor:
-    """sum over pieces of penalty * (mean over texts of weight)^2 (Paria et al. 2020, eq. 4, with a weight per piece)."""
+    """sum over pieces of penalty * (mean over texts of weight)^2 (Paria et al. 2020, eq. 4, weighted by piece)."""
     return (penalty_P * weights_NP.mean(dim=0).square()).sum()
 
 
 def margin(scores_BN: Tensor, hard_negatives: int, size: float) -> Tensor:
-    """mean relu(size - positive + negative) over each query's own `hard_negatives` (columns B + i * hard_negatives ...)."""
+    """mean relu(size - positive + negative) over each query's own hard negatives (columns from B + i * H on)."""
     batch = len(scores_BN)
     positive_B1 = scores_BN[:, :batch].diagonal().unsqueeze(1)
     rows_BH = scores_BN[:, batch:].view(batch, batch, hard_negatives).diagonal(dim1=0, dim2=1).T
@@ -37,7 +37,7 @@ def margin(scores_BN: Tensor, hard_negatives: int, size: float) -> Tensor:
 def reach(weights_NP: Tensor, wanted_NP: Tensor, target: float = 1.0) -> Tensor:
     """mean relu(target - weight) over the wanted (bool) entries; 0 where nothing is wanted.
 
-    `self_reconstruction` wants a text's own semantic pieces, `positive` wants the query's semantic pieces in its positive.
+    `self_reconstruction` wants a text's own semantic pieces, `positive` the query's semantic pieces in its positive.
     Unlike a linear reward it is bounded and stops paying once a piece is present.
     """
     short = F.relu(target - weights_NP) * wanted_NP
@@ -60,9 +60,10 @@ def flops_penalty(
 ) -> Tensor:
     """Penalty of every piece, float32 [V].
 
-    With `idf_weighting` exp(-idf_alpha * (idf - min) / (max - min)) over the pieces that occur and are not masked: common
-    pieces cost most. Pieces that never occurred cost 1, the most there is (their idf would make them the cheapest).
-    Without it every piece costs 1. Masked pieces (`stopword_V` bool, None for no mask) cost `stopword_penalty` times more.
+    With `idf_weighting` exp(-idf_alpha * (idf - min) / (max - min)) over the pieces that occur and are not masked:
+    common pieces cost most. Pieces that never occurred cost 1, the most there is (their idf would make them the
+    cheapest). Without it every piece costs 1. Masked pieces (`stopword_V` bool, None for no mask) cost
+    `stopword_penalty` times more.
     """
     penalty_V = torch.ones_like(idf_V)
     if idf_weighting:

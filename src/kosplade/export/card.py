@@ -5,22 +5,42 @@ from typing import Any
 from kosplade.retrieval.table import format_table
 
 COLUMNS = ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
-ROWS = {"inference_free": "inference-free queries", "siamese": "encoded queries", "bm25": "BM25, same pieces"}
+KEYS = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
+SYSTEMS = {"inference_free": "inference-free queries", "siamese": "encoded queries", "bm25": "BM25, same pieces"}
 
 
-def retrieval_rows(metrics: dict[str, Any]) -> list[dict[str, object]]:
-    """Rows of the retrieval table from metrics/eval.json."""
-    keys = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
-    return [
-        {"": title} | {column: metrics[name][key] for column, key in zip(COLUMNS[1:], keys, strict=True)}
-        for name, title in ROWS.items()
+def reported_split(metrics: dict[str, Any]) -> str:
+    """The split that results are quoted on: test where there is one (a user's own data has validation only)."""
+    return "test" if "test" in metrics else "val"
+
+
+def retrieval_table(metrics: dict[str, Any]) -> str:
+    """The retrieval table of metrics/eval.json, in Markdown."""
+    figures = metrics[reported_split(metrics)]
+    rows = [
+        {"": title} | {column: figures[name][key] for column, key in zip(COLUMNS[1:], KEYS, strict=True)}
+        for name, title in SYSTEMS.items()
     ]
+    return format_table(rows, COLUMNS)
+
+
+def kind_table(kinds: dict[str, Any]) -> str:
+    """nDCG@10 by kind of query with 95 % intervals, from metrics/eval_by_kind.json, in Markdown."""
+    rows = []
+    for kind, figures in kinds[reported_split(kinds)].items():
+        row: dict[str, object] = {"nDCG@10": kind, "queries": figures["queries"]}
+        for name, title in SYSTEMS.items():
+            one = figures[name]
+            row[title] = f"{one['ndcg10']:.3f} ({one['low']:.3f} - {one['high']:.3f})"
+        rows.append(row)
+    return format_table(rows, ["nDCG@10", "queries", *SYSTEMS.values()])
 
 
 def model_card(
     *, version: str, base: str, licence: str, retrieval: dict[str, Any], sparsity: dict[str, float], max_length: int
 ) -> str:
     """Markdown with the metadata block that the Hugging Face hub reads."""
+    split = reported_split(retrieval)
     figures = [{"": name.replace("_", " "), "value": value} for name, value in sparsity.items()]
     return f"""---
 language: ko
@@ -37,9 +57,9 @@ Base model: {base}. A text becomes one non-negative weight for each piece of the
 
 ## Results of this run
 
-Validation set: {retrieval["queries"]} queries, {retrieval["documents"]} documents.
+{retrieval[split]["queries"]} {split} queries, {retrieval["documents"]} documents.
 
-{format_table(retrieval_rows(retrieval), COLUMNS)}
+{retrieval_table(retrieval)}
 
 Sparsity of raw document vectors, before stopword pieces are taken out:
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForMaskedLM, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.files import write_json
@@ -39,9 +39,7 @@ def write_folder(
 
 @torch.inference_mode()
 def plain_vectors(folder: Path, texts: list[str], max_length: int) -> Tensor:
-    """Vectors [N, V] of `texts` by transformers alone, one text at a time, as a user of the folder would compute them."""
-    from transformers import AutoTokenizer
-
+    """Vectors [N, V] of `texts` by transformers alone, one at a time, as a user of the folder would compute them."""
     model = AutoModelForMaskedLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows = []
@@ -56,5 +54,7 @@ def check_folder(folder: Path, texts: list[str], expected_NV: Tensor, max_length
     """Largest difference between the folder's vectors and the training model's. Raises UserError above 1e-4."""
     difference = (plain_vectors(folder, texts, max_length) - expected_NV).abs().max().item()
     if difference > TOLERANCE:
-        raise UserError(f"{folder}: the exported model differs from the trained one by {difference:.2g}. Run: dvc repro -f train")
+        raise UserError(
+            f"{folder}: the exported model differs from the trained one by {difference:.2g}. Run: dvc repro -f train"
+        )
     return difference

@@ -85,9 +85,7 @@ def _read_qrels(file: Path, queries: dict, documents: dict) -> dict[str, dict[st
         if not _is_whole_number(score):
             raise UserError(f"{place}: score '{score}' is not a whole number.")
         if qrels.setdefault(query_id, {}).setdefault(document_id, int(score)) != int(score):
-            raise UserError(
-                f"{place}: '{query_id}' and '{document_id}' have another score on an earlier line."
-            )
+            raise UserError(f"{place}: '{query_id}' and '{document_id}' have another score on an earlier line.")
     return qrels
 
 

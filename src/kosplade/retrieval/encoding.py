@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 
 def inference_free(pieces: Sequence[Sequence[int]], weight_V: np.ndarray) -> csr_matrix:
-    """Queries without a model: each distinct piece counts its entry of `weight_V` (0: not served). float32 CSR [Q, V]."""
+    """Queries without a model: each distinct piece counts its entry of `weight_V` (0: not served); CSR [Q, V]."""
     distinct = [np.unique(np.asarray(ids, dtype=np.int64)) for ids in pieces]
     distinct = [ids[weight_V[ids] > 0] for ids in distinct]
     indptr = np.concatenate([[0], np.cumsum([len(ids) for ids in distinct])])
@@ -26,7 +26,7 @@ def without(vectors_NV: csr_matrix, hidden_V: np.ndarray) -> csr_matrix:
 def used_pieces(*vectors: csr_matrix) -> np.ndarray:
     """Sorted int64 ids of the pieces that any of the vectors uses.
 
-    A dot product needs no other piece of the other side: documents encoded on these alone give exactly the scores of the
-    whole vocabulary.
+    A dot product needs no other piece of the other side: documents encoded on these alone give exactly the scores of
+    the whole vocabulary.
     """
     return np.unique(np.concatenate([matrix.indices for matrix in vectors])).astype(np.int64)

@@ -51,9 +51,7 @@ def to_run(
     """Name the rows of a search result: {query id: {document id: score}}, best first, without ids of -1."""
     return {
         query_id: {
-            document_ids[i]: score
-            for i, score in zip(row_ids.tolist(), row_scores.tolist(), strict=True)
-            if i >= 0
+            document_ids[i]: score for i, score in zip(row_ids.tolist(), row_scores.tolist(), strict=True) if i >= 0
         }
         for query_id, row_ids, row_scores in zip(query_ids, ids, scores, strict=True)
     }

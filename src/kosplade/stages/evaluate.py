@@ -1,97 +1,142 @@
-"""Stage `eval`: retrieval beside BM25 over the same pieces, and sparsity of the raw document vectors."""
+"""Stage `eval`: retrieval beside BM25 over the same pieces, by kind of query, and sparsity of raw vectors."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 
 from kosplade.files import write_json
+from kosplade.model import SparseEncoder
 from kosplade.params import Params
-from kosplade.retrieval.beir import read_collection
+from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.bm25 import bm25_search
+from kosplade.retrieval.bootstrap import interval
 from kosplade.retrieval.encoding import inference_free, used_pieces, without
-from kosplade.retrieval.metrics import retrieval_metrics
+from kosplade.retrieval.metrics import per_query, retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.sparsity import retrieval_flops, sparsity_metrics
 from kosplade.stages import run_stage, say
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
+from kosplade.training.run import Tables
 from kosplade.training.trainer import load_trained
 from kosplade.vocab.pieces import ascii_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
 RETRIEVAL = Path("metrics/eval.json")
+KINDS = Path("metrics/eval_by_kind.json")
 SPARSITY = Path("metrics/sparsity.json")
-SPLIT = "val"
+SPLITS = ("val", "test")
+SAMPLE_SEED = 0  # of the documents for sparsity and of the intervals: the same for every seed of training
 
 
-def body(params: Params) -> str:
-    tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer)
-    collection = read_collection(DATA, SPLIT)
-    encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
-    say("eval", f"{len(collection.queries)} queries, {len(collection.documents)} documents")
-    length = {"query": params.model.max_query_length, "document": params.model.max_document_length}
+class Evaluation:
+    """Model, tokenizer and tables, with the lengths and batch size of params.yaml."""
 
-    def encode(texts: list[str], side: str, label: str, pieces_P: torch.Tensor | None = None):
-        return encoder.encode(
+    def __init__(self, params: Params):
+        self.params = params
+        self.tokenizer = load_tokenizer(BACKBONE)
+        self.tables: Tables = open_tables(self.tokenizer)
+        self.encoder: SparseEncoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
+        self.query_weight_V, hidden_V = served_weights(
+            params.loss, self.tables.idf_V, self.tables.stopword_V, self.tables.special_V
+        )
+        self.hidden_V = hidden_V.numpy()
+        self.special = set(self.tables.special_V.nonzero().squeeze(1).tolist())
+        self.length = {"query": params.model.max_query_length, "document": params.model.max_document_length}
+
+    def pieces(self, texts: list[str], side: str) -> list[list[int]]:
+        """Piece ids of texts, cut as the model cuts them, special pieces included."""
+        return self.tokenizer(texts, truncation=True, max_length=self.length[side])["input_ids"]
+
+    def raw(self, texts: list[str], side: str, label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
+        """Raw vectors of texts."""
+        return self.encoder.encode(
             texts,
-            tokenizer,
-            max_length=length[side],
-            batch_size=params.eval.batch_size,
-            pieces_P=pieces_P,
+            self.tokenizer,
+            max_length=self.length[side],
+            batch_size=self.params.eval.batch_size,
+            pieces_P=None if pieces_P is None else torch.from_numpy(pieces_P),
             label=f"eval: {label}",
         )
 
-    def tokens(texts: list[str], side: str) -> list[list[int]]:
-        return tokenizer(texts, truncation=True, max_length=length[side])["input_ids"]
+    def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
+        """Vectors of queries, both ways."""
+        return {
+            "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V.numpy()),
+            "siamese": without(self.raw(texts, "query", label), self.hidden_V),
+        }
 
-    query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
-    hidden_V = hidden_V.numpy()
-    query_ids = tokens(collection.queries, "query")
-    queries = {
-        "inference_free": inference_free(query_ids, query_weight_V.numpy()),
-        "siamese": without(encode(collection.queries, "query", "queries"), hidden_V),
-    }
-    needed_P = torch.from_numpy(used_pieces(*queries.values()))
-    documents_NV = without(encode(collection.documents, "document", "documents", needed_P), hidden_V)
-
-    def score(ids: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-        run = to_run(collection.query_ids, collection.document_ids, ids, scores)
-        return retrieval_metrics(collection.qrels, run)
-
-    figures = {name: score(*search(vectors, documents_NV, params.eval.depth)) for name, vectors in queries.items()}
-    special = set(tables.special_V.nonzero().squeeze(1).tolist())
-    figures["bm25"] = score(
-        *bm25_search(
-            [[i for i in ids if i not in special] for ids in query_ids],
-            [[i for i in ids if i not in special] for ids in tokens(collection.documents, "document")],
-            k1=params.eval.bm25_k1,
-            b=params.eval.bm25_b,
-            depth=params.eval.depth,
+    def bm25(self, collection: Collection) -> tuple[np.ndarray, np.ndarray]:
+        """The baseline over the same pieces, special ones left out."""
+        queries, documents = (
+            [[piece for piece in ids if piece not in self.special] for ids in self.pieces(texts, side)]
+            for texts, side in ((collection.queries, "query"), (collection.documents, "document"))
         )
-    )
-    figures["queries"], figures["documents"] = len(collection.queries), len(collection.documents)
+        settings = self.params.eval
+        return bm25_search(queries, documents, k1=settings.bm25_k1, b=settings.bm25_b, depth=settings.depth)
 
-    rng = np.random.default_rng(params.seed)
-    count = min(params.eval.sparsity_documents, len(collection.documents))
-    sample = [collection.documents[i] for i in np.sort(rng.permutation(len(collection.documents))[:count])]
-    raw_NV = encode(sample, "document", "documents, whole vocabulary")
+
+def by_kind(collection: Collection, runs: dict[str, dict], seed: int) -> dict[str, dict]:
+    """nDCG@10 of every system with its 95 % interval, over all queries and over those of each kind."""
+    kinds = {"all": collection.query_ids}
+    for query, kind in zip(collection.query_ids, collection.query_kinds, strict=True):
+        kinds.setdefault(kind or "unknown", []).append(query)
+    values = {name: per_query(collection.qrels, run, "ndcg10") for name, run in runs.items()}
+    rows: dict[str, dict] = {}
+    for kind, queries in kinds.items():
+        rows[kind] = {"queries": len(queries)}
+        for name in runs:
+            scores = [values[name][query] for query in queries]
+            low, high = interval(scores, seed)
+            mean = sum(scores) / len(scores)
+            rows[kind][name] = {"ndcg10": round(mean, 6), "low": round(low, 6), "high": round(high, 6)}
+    return rows
+
+
+def body(params: Params) -> str:
+    evaluation = Evaluation(params)
+    collections = {split: read_collection(DATA, split) for split in SPLITS if (DATA / f"qrels/{split}.tsv").exists()}
+    documents = collections["val"].documents
+    counts = ", ".join(f"{len(collection.queries)} {split} queries" for split, collection in collections.items())
+    say("eval", f"{counts}, {len(documents)} documents")
+    queries = {split: evaluation.queries(c.queries, f"{split} queries") for split, c in collections.items()}
+    needed_P = used_pieces(*(vectors for ways in queries.values() for vectors in ways.values()))
+    documents_NV = without(evaluation.raw(documents, "document", "documents", needed_P), evaluation.hidden_V)
+
+    figures: dict = {"documents": len(documents)}
+    kinds: dict = {}
+    for split, collection in collections.items():
+        found = {way: search(vectors, documents_NV, params.eval.depth) for way, vectors in queries[split].items()}
+        found["bm25"] = evaluation.bm25(collection)
+        runs = {name: to_run(collection.query_ids, collection.document_ids, *top) for name, top in found.items()}
+        figures[split] = {"queries": len(collection.queries)}
+        figures[split] |= {name: retrieval_metrics(collection.qrels, run) for name, run in runs.items()}
+        kinds[split] = by_kind(collection, runs, SAMPLE_SEED)
+
+    rng = np.random.default_rng(SAMPLE_SEED)
+    count = min(params.eval.sparsity_documents, len(documents))
+    sample = [documents[i] for i in np.sort(rng.permutation(len(documents))[:count])]
+    raw_NV = evaluation.raw(sample, "document", "documents, whole vocabulary")
+    tables = evaluation.tables
     sparsity = sparsity_metrics(
         raw_NV,
-        tokens(sample, "document"),
+        evaluation.pieces(sample, "document"),
         stopword_V=tables.stopword_V.numpy(),
-        special_ids=sorted(special),
+        special_ids=sorted(evaluation.special),
         hangul_V=tables.hangul_V.numpy(),
-        ascii_V=ascii_mask(tokenizer),
+        ascii_V=ascii_mask(evaluation.tokenizer),
     )
-    served_NV = without(raw_NV, hidden_V)
-    for name, vectors in queries.items():
-        sparsity[f"query_nnz_{name}"] = round(vectors.nnz / vectors.shape[0], 6)
-        sparsity[f"flops_{name}"] = round(retrieval_flops(vectors, served_NV), 6)
+    last = list(collections)[-1]
+    for way, vectors in queries[last].items():
+        sparsity[f"query_nnz_{way}"] = round(vectors.nnz / vectors.shape[0], 6)
+        sparsity[f"flops_{way}"] = round(retrieval_flops(vectors, without(raw_NV, evaluation.hidden_V)), 6)
     write_json(RETRIEVAL, figures)
+    write_json(KINDS, kinds)
     write_json(SPARSITY, sparsity)
-    return f"nDCG@10 inference-free {figures['inference_free']['ndcg10']:.3f}, BM25 {figures['bm25']['ndcg10']:.3f}"
+    ndcg = {name: figures[last][name]["ndcg10"] for name in ("inference_free", "siamese", "bm25")}
+    return f"{last} nDCG@10: {', '.join(f'{name} {value:.3f}' for name, value in ndcg.items())}"
 
 
 def main() -> None:

@@ -37,5 +37,7 @@ def open_training(params: Params) -> tuple[object, Tables, TeacherVectors | None
     teacher = load_teacher(TEACHER) if params.loss.distillation else None
     records = list(read_training(DATA))
     if len(records) < params.train.batch_size:
-        raise UserError(f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add data or lower it.")
+        raise UserError(
+            f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add data or lower it."
+        )
     return tokenizer, tables, teacher, records

@@ -8,6 +8,8 @@ from kosplade.params import Params
 from kosplade.stages import run_stage, say
 
 FOLDER = Path("data/v24.0")
+QUERIES = Path("data/queries")
+SOURCES = Path("data/sources.yaml")
 
 
 def main() -> None:
@@ -19,13 +21,13 @@ def body(params: Params) -> str:
     """Prepare the folder from the source that params.data names; return the closing line."""
     data = params.data
     if data.source == "embedded":
-        counts = prepare_embedded(FOLDER, data, lambda line: say("prepare", line))
+        counts = prepare_embedded(FOLDER, data, QUERIES, SOURCES, lambda line: say("prepare", line))
         records = f"{counts['train']:,} training pairs"
     else:
         counts = prepare_user(FOLDER, data.val_queries, data.max_passages)
         records = f"{counts['records']:,} records of yours"
         say("prepare", f"{counts['touched']:,} records share text with validation: training skips them")
-    return f"{records}, {counts['val']:,} validation queries, {counts['passages']:,} passages"
+    return f"{records}, {counts['queries']:,} held-out queries, {counts['passages']:,} passages"
 
 
 if __name__ == "__main__":

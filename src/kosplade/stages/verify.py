@@ -23,7 +23,9 @@ REMEDY = "Raise stopword_penalty or lambda_flops in params.yaml, then run: make 
 def body(params: Params) -> str:
     tokenizer, tables, teacher, records = open_training(params)
     masked = int(tables.stopword_V.sum())
-    say("verify", f"IDF weights loaded: {int((tables.document_frequency_V > 0).sum())} of {len(tokenizer)} pieces occur")
+    say(
+        "verify", f"IDF weights loaded: {int((tables.document_frequency_V > 0).sum())} of {len(tokenizer)} pieces occur"
+    )
     say("verify", f"stopword mask {'applied' if params.loss.stopword_mask else 'loaded, not applied'}: {masked} pieces")
     sample = sample_records(records, params.verify.samples, params.seed)
     encoder = SparseEncoder.load(BACKBONE)
@@ -58,7 +60,7 @@ def body(params: Params) -> str:
             documents,
             tokenizer,
             max_length=params.model.max_document_length,
-            batch_size=params.eval.batch_size,
+            batch_size=params.train.batch_size,
             label="verify: encode documents",
         ),
         pieces,

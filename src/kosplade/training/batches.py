@@ -28,8 +28,8 @@ class RecordDataset(Dataset):
 class Collator:
     """Turns B records into a batch of B queries and N = B * (1 + hard_negatives) documents, positives first.
 
-    Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64) and teacher [B, N] (float32 cosines,
-    absent without a teacher). Rows B + i * H ... of the documents are the hard negatives of query i.
+    Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64) and teacher [B, N] (float32
+    cosines, absent without a teacher). Rows B + i * H ... of the documents are the hard negatives of query i.
     """
 
     tokenizer: PreTrainedTokenizerBase

@@ -1,4 +1,4 @@
-"""The training objective: raw weights of a batch in, the weighted sum of the loss terms and the sparsity figures out."""
+"""The training objective: raw weights of a batch in, the weighted sum of the loss terms and figures out."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,7 @@ from kosplade.params import LossParams
 from kosplade.training.batches import occurring_pieces
 
 
-def served_weights(
-    loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor
-) -> tuple[Tensor, Tensor]:
+def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor) -> tuple[Tensor, Tensor]:
     """(weight of each piece in an inference-free query float32 [V], pieces that are not served bool [V])."""
     hidden_V = special_V | stopword_V if loss.stopword_mask else special_V
     return torch.where(hidden_V, 0.0, idf_V if loss.idf_weighting else torch.ones_like(idf_V)), hidden_V

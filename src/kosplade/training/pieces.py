@@ -19,7 +19,7 @@ class PieceSampler:
         self.seed = seed
 
     def draw(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return (pieces [P] int64, sorted; multiplicity [P] float32) of a global step: a function of seed and step only."""
+        """(pieces [P] int64, sorted; multiplicity [P] float32) of a global step: a function of seed and step only."""
         if self.sample == len(self.rest_R):
             pieces_P = torch.cat([self.core_C, self.rest_R]).sort().values
             return pieces_P, torch.ones(len(pieces_P))

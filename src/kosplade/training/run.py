@@ -1,4 +1,4 @@
-"""Puts model, data, objective and Trainer together; the stages `verify` and `train` differ in records and epochs only."""
+"""Puts model, data, objective and Trainer together; `verify` and `train` differ in records and epochs only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ def build_trainer(
         gradient_accumulation_steps=train.gradient_accumulation_steps,
         learning_rate=train.learning_rate,
         weight_decay=train.weight_decay,
-        warmup_ratio=train.warmup_ratio,
+        warmup_steps=train.warmup_ratio,  # below 1: a share of all steps
         lr_scheduler_type="linear",
         max_grad_norm=train.max_grad_norm,
         bf16=train.bf16,

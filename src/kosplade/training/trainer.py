@@ -32,7 +32,7 @@ class TwoTower(nn.Module):
 
 
 def freeze_embeddings(encoder: SparseEncoder) -> None:
-    """Leave the word embeddings (and the decoder tied to them) as they are: nothing dense over the vocabulary is updated."""
+    """Leave the word embeddings, and the decoder tied to them, as they are: nothing as wide as the vocabulary moves."""
     encoder.mlm.get_input_embeddings().weight.requires_grad_(False)
     encoder.decoder.weight.requires_grad_(False)
 

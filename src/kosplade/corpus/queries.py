@@ -1,0 +1,82 @@
+"""The questions written for this project: data/queries/{train,val,test}.jsonl, checked against the passages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kosplade.corpus.text import normalised
+from kosplade.errors import UserError
+from kosplade.files import read_jsonl
+
+SPLITS = ("train", "val", "test")
+KINDS = ("keyword", "question", "paraphrase", "cross-lingual")
+LONGEST_COPY = 30  # characters a query may share with its passage in one run, less one
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query, the ids of the passages that answer it, and how it asks."""
+
+    text: str
+    passages: tuple[str, ...]
+    kind: str
+
+
+def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, str]) -> dict[str, list[Query]]:
+    """Read and check the queries of every split.
+
+    `texts` maps passage ids to their text, `splits` to the split of their document. Raises UserError with file and line
+    for an unknown kind, a repeated query, a query that copies 30 characters of its passage or has no letter of Hangul
+    (unless cross-lingual), a passage of another split; and with all ids for judged passages that do not exist any more.
+    """
+    found: dict[str, list[Query]] = {}
+    seen: dict[str, str] = {}
+    gone: list[str] = []
+    for split in SPLITS:
+        found[split] = []
+        path = folder / f"{split}.jsonl"
+        if not path.exists():
+            raise UserError(f"{path} not found. Restore it: git checkout {path}")
+        for number, row in enumerate(read_jsonl(path, required=("query", "kind")), start=1):
+            place = f"{path}:{number}"
+            query = Query(row["query"], tuple(row.get("passages") or ()), row["kind"])
+            missing = [identifier for identifier in query.passages if identifier not in texts]
+            gone += missing
+            if not missing:
+                _check(query, place, split, texts, splits)
+            key = normalised(query.text)
+            if key in seen:
+                raise UserError(f"{place}: the query of {seen[key]} again. Remove one of them.")
+            seen[key] = place
+            found[split].append(query)
+    if gone:
+        raise UserError(
+            f"{len(gone)} passages judged in {folder} are not among the prepared ones: {' '.join(gone[:20])}"
+            f"{' ...' if len(gone) > 20 else ''}. A change of data.max_passages, data.max_passage_chars or of the "
+            "cleaning drops or alters them; undo it, or judge these queries again."
+        )
+    return found
+
+
+def _check(query: Query, place: str, split: str, texts: Mapping[str, str], splits: Mapping[str, str]) -> None:
+    if query.kind not in KINDS:
+        raise UserError(f"{place}: kind {query.kind!r} is none of {', '.join(KINDS)}.")
+    if not query.passages:
+        raise UserError(f"{place}: no passages. List the ids of those that answer.")
+    if query.kind != "cross-lingual" and not any("가" <= c <= "힣" for c in query.text):
+        raise UserError(f"{place}: no Hangul in a query of kind {query.kind}. Its kind may be cross-lingual.")
+    for identifier in query.passages:
+        # A training passage may also answer a test query; a passage that is held out must never be trained on.
+        if split == "train" and splits[identifier] != "train":
+            raise UserError(
+                f"{place}: passage {identifier} belongs to {splits[identifier]}. Choose a training passage."
+            )
+        if copies(query.text, texts[identifier], LONGEST_COPY):
+            raise UserError(
+                f"{place}: copies {LONGEST_COPY} characters of passage {identifier}. Say it in other words."
+            )
+
+
+def copies(query: str, text: str, length: int) -> bool:
+    """Whether some run of `length` characters of the query stands in the text."""
+    return any(query[i : i + length] in text for i in range(len(query) - length + 1))

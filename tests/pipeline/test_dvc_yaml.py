@@ -1,0 +1,102 @@
+"""dvc.yaml names every module that a stage imports and every parameter that it reads."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src"
+PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PLUMBING = {"kosplade.errors", "kosplade.files", "kosplade.params", "kosplade.stages"}
+
+
+def module_of(stage: str) -> str:
+    return re.search(r"-m (\S+)", PIPELINE[stage]["cmd"]).group(1)
+
+
+def path_of(module: str) -> Path:
+    path = SRC / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def imports(module: str) -> set[str]:
+    """Modules of the package that a module imports anywhere in its text."""
+    found = set()
+    for node in ast.walk(ast.parse(path_of(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("kosplade"):
+            for alias in node.names:
+                deeper = f"{node.module}.{alias.name}"
+                found.add(deeper if path_of(deeper).exists() else node.module)
+    return found
+
+
+def closure(module: str) -> set[str]:
+    seen, todo = set(), [module]
+    while todo:
+        one = todo.pop()
+        if one not in seen and one not in PLUMBING:
+            seen.add(one)
+            todo += imports(one)
+    return seen
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_a_stage_depends_on_exactly_the_modules_it_imports(stage):
+    needed = {path_of(module).relative_to(ROOT).as_posix() for module in closure(module_of(stage))}
+    declared = [dep for dep in PIPELINE[stage]["deps"] if dep.startswith("src/")]
+    uncovered = {path for path in needed if not any(path == d or path.startswith(d + "/") for d in declared)}
+    assert not uncovered, f"{stage} imports these without declaring them"
+    idle = [d for d in declared if not any(path == d or path.startswith(d + "/") for path in needed)]
+    assert not idle, f"{stage} declares these without importing them"
+
+
+def names_of_params(stage: str) -> set[str]:
+    """Parameters that a stage's own module reads, as `group.key` or `key`, from `params.<...>` in its text."""
+    found = set()
+    aliases = {"params": ""}
+    tree = ast.parse(path_of(module_of(stage)).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = (dotted(node.value) or "").removeprefix("self.")
+            if name.startswith("params.") and name.count(".") == 1:
+                aliases[node.targets[0].id] = name.removeprefix("params.") + "."
+    inner = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in inner and (name := dotted(node)):
+            name = name.removeprefix("self.")
+            head, _, rest = name.partition(".")
+            if head in aliases and rest:
+                found.add(aliases[head] + rest)
+    return found
+
+
+def dotted(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (head := dotted(node.value)):
+        return f"{head}.{node.attr}"
+    return None
+
+
+@pytest.mark.parametrize("stage", PIPELINE)
+def test_a_stage_declares_every_parameter_its_module_reads(stage):
+    declared = PIPELINE[stage].get("params", [])
+    read = names_of_params(stage)
+
+    def meet(one: str, other: str) -> bool:
+        return one == other or one.startswith(other + ".") or other.startswith(one + ".")
+
+    assert not {name for name in read if not any(meet(name, d) for d in declared)}
+    idle = [d for d in declared if not any(meet(d, name) for name in read)]
+    assert not idle, f"{stage} declares these without reading them"
+
+
+def test_every_parameter_belongs_to_a_stage():
+    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    leaves = {f"{g}.{k}" for g, group in params.items() if isinstance(group, dict) for k in group}
+    leaves |= {key for key, value in params.items() if not isinstance(value, dict)}
+    declared = {d for stage in PIPELINE.values() for d in stage.get("params", [])}
+    assert not {leaf for leaf in leaves if not any(leaf == d or leaf.startswith(d + ".") for d in declared)}
