@@ -64,9 +64,9 @@ eval-v25-sparsity: $(READY) ## evaluate, print the sparsity figures
 	dvc repro eval
 	@python -m kosplade.summary --sparsity
 exp-v24: $(READY) ## run the recipe V24 as experiment v24
-	dvc exp run --force -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
+	dvc exp run -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
 exp-v25: $(READY) ## run the recipe V25 as experiment v25
-	dvc exp run --force -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
+	dvc exp run -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
 eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing)
 	python -m kosplade.compare v24 v25
 
@@ -81,6 +81,6 @@ logs-v25: ## follow the log of the background training
 	@test -f $(LOG) || { echo "Error: $(LOG) not found. Run: make train-v25-bg" >&2; exit 1; }
 	tail -n 50 -f $(LOG)
 tensorboard-v25: $(READY) ## curves at http://localhost:6006
-	tensorboard --logdir outputs --port 6006
+	tensorboard --logdir outputs/tensorboard --port 6006
 monitor: ## GPU, or CPU and memory where there is none
 	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else top; fi

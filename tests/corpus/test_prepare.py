@@ -120,7 +120,7 @@ def _user_folder(folder, count=40):
 def test_user_data_is_held_out_and_evaluated_beside_the_untouched_files(tmp_path):
     text = _user_folder(tmp_path)
     counts = prepare_user(tmp_path, val_queries=5, max_passages=12)
-    assert counts == {"records": 40, "val": 5, "passages": 5 + 12, "touched": 5}
+    assert counts == {"records": 40, "queries": 5, "passages": 5 + 12, "touched": 5}
     assert (tmp_path / "train_mine.jsonl").read_text(encoding="utf-8") == text
     held = {record.query for record in read_records(tmp_path / "val.jsonl")}
     assert len(held) == 5
@@ -137,7 +137,7 @@ def test_a_validation_file_of_the_user_is_kept_and_its_overlap_counted(tmp_path)
     given = '{"query": "질문 3", "positive": "다른 답"}\n{"query": "새 질문", "positive": "답은 7입니다."}\n'
     (tmp_path / "val.jsonl").write_text(given, encoding="utf-8")
     counts = prepare_user(tmp_path, val_queries=5, max_passages=0)
-    assert counts == {"records": 40, "val": 2, "passages": 2 + 38, "touched": 2}
+    assert counts == {"records": 40, "queries": 2, "passages": 2 + 38, "touched": 2}
     assert (tmp_path / "val.jsonl").read_text(encoding="utf-8") == given
     assert "val.jsonl" not in json.loads((tmp_path / "prepared.json").read_text())
 

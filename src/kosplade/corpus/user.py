@@ -78,7 +78,7 @@ def prepare_user(folder: Path, val_queries: int, max_passages: int) -> dict[str,
         passages = write_beir(scratch, {"val": queries}, _corpus(val, train, chosen))
 
     publish(folder, write)
-    return {"records": records, "val": len(val), "passages": passages, "touched": touched}
+    return {"records": records, "queries": len(val), "passages": passages, "touched": touched}
 
 
 def _one_a_query(records: Iterable[Record], sample: Smallest) -> Iterator[Record]:

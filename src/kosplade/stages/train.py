@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from torch.utils.tensorboard import SummaryWriter
+from transformers.integrations import TensorBoardCallback
+
 from kosplade.files import replacing
 from kosplade.model import SparseEncoder
 from kosplade.params import Params
@@ -11,6 +14,8 @@ from kosplade.training.run import build_trainer
 from kosplade.training.trainer import DvcliveCallback, save_trained, write_history
 
 CURVES = Path("metrics/train")
+# Outside the out: event files carry the time, and equal runs should give equal outs.
+TENSORBOARD = Path("outputs/tensorboard")
 
 
 def body(params: Params) -> str:
@@ -35,8 +40,7 @@ def body(params: Params) -> str:
             epochs=params.train.epochs,
             seed=params.seed,
             output=target,
-            callbacks=[DvcliveCallback(CURVES)],
-            tensorboard=True,
+            callbacks=[DvcliveCallback(CURVES), TensorBoardCallback(SummaryWriter(TENSORBOARD / params.version))],
         )
         trainer.train()
         save_trained(encoder, target / "model.safetensors")

@@ -47,12 +47,11 @@ def body(params: Params) -> str:
             seed=params.seed,
             output=Path(scratch),
             callbacks=[],
-            tensorboard=False,
         )
         say("verify", f"losses initialised: {', '.join(trainer.objective.enabled)}")
         say("verify", f"quick training: {len(sample)} samples, {params.verify.epochs} epochs")
         trainer.train()
-    curve = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+    curve = [row["loss_without_flops"] for row in trainer.state.log_history if "loss" in row]
     documents = [record.positive for record in sample[:MEASURED_DOCUMENTS]]
     pieces = tokenizer(documents, truncation=True, max_length=params.model.max_document_length)["input_ids"]
     sparsity = sparsity_metrics(

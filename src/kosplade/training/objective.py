@@ -73,7 +73,7 @@ class Objective:
         multiplicity_P: Tensor,
         flops_factor: float,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return (loss, terms): `terms` holds every enabled term unweighted, detached."""
+        """Return (loss, figures): every enabled term unweighted and the loss without FLOPS, detached."""
         w = self.weights
         vocab = len(self.penalty_V)
         kept_P = ~self.hidden_V[pieces_P]
@@ -109,7 +109,10 @@ class Objective:
             value = losses.min_activation(served_NP, w.min_activation_top_k, w.min_activation_floor)
             terms["min_activation"] = (w.min_activation, value)
         loss = sum(weight * value for weight, value in terms.values())
-        return loss, {name: value.detach() for name, (_, value) in terms.items()}
+        figures = {name: value.detach() for name, (_, value) in terms.items()}
+        # The weight of FLOPS rises during the warm-up, and the sum with it: whether training works shows in the rest.
+        rest = [weight * value.detach() for name, (weight, value) in terms.items() if not name.startswith("flops")]
+        return loss, figures | {"loss_without_flops": sum(rest, torch.zeros(()))}
 
     @torch.no_grad()
     def sparsity(

@@ -60,7 +60,6 @@ def build_trainer(
     seed: int,
     output: Path,
     callbacks: list[TrainerCallback],
-    tensorboard: bool,
 ) -> SparseTrainer:
     """A Trainer ready to run on `records`; arguments are named as in params.yaml."""
     logging.set_verbosity_warning()
@@ -98,7 +97,7 @@ def build_trainer(
         logging_first_step=True,
         logging_nan_inf_filter=False,
         save_strategy="no",
-        report_to=["tensorboard"] if tensorboard else [],
+        report_to=[],
         seed=seed,
         data_seed=seed,
     )

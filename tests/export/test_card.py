@@ -1,0 +1,96 @@
+"""The model card: figures of this run in its tables, of the split that is reported."""
+
+import pytest
+from ruamel.yaml import YAML
+
+from kosplade.export.card import kind_table, model_card, reported_split, retrieval_table
+
+
+def figures(start: float) -> dict:
+    names = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
+    return {name: start + place / 100 for place, name in enumerate(names)}
+
+
+def split(start: float, queries: int) -> dict:
+    systems = ("inference_free", "siamese", "bm25")
+    return {"queries": queries} | {name: figures(start + place / 10) for place, name in enumerate(systems)}
+
+
+METRICS = {"documents": 900, "val": split(0.5, 30), "test": split(0.1, 40)}
+
+
+def rows(table: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+
+
+@pytest.mark.parametrize(("splits", "expected"), [(("val", "test"), "test"), (("val",), "val"), (("test",), "test")])
+def test_the_test_split_is_reported_where_there_is_one(splits, expected):
+    assert reported_split({name: METRICS[name] for name in splits}) == expected
+
+
+def test_the_retrieval_table_shows_the_test_split():
+    header, _, *body = rows(retrieval_table(METRICS))
+    assert header == ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
+    assert body == [
+        ["inference-free queries", "0.100", "0.110", "0.120", "0.130", "0.140"],
+        ["encoded queries", "0.200", "0.210", "0.220", "0.230", "0.240"],
+        ["BM25, same pieces", "0.300", "0.310", "0.320", "0.330", "0.340"],
+    ]
+
+
+def test_the_retrieval_table_of_data_with_validation_only():
+    assert rows(retrieval_table({"val": METRICS["val"]}))[2][:2] == ["inference-free queries", "0.500"]
+
+
+def kinds() -> dict:
+    def one(value: float) -> dict:
+        return {"ndcg10": value, "low": value - 0.05, "high": value + 0.05}
+
+    systems = {"inference_free": one(0.5), "siamese": one(0.6), "bm25": one(0.25)}
+    return {
+        "val": {"question": {"queries": 3} | systems},
+        "test": {"keyword": {"queries": 7} | systems, "question": {"queries": 12} | systems},
+    }
+
+
+def test_the_table_by_kind_shows_intervals():
+    header, _, *body = rows(kind_table(kinds()))
+    assert header == ["nDCG@10", "queries", "inference-free queries", "encoded queries", "BM25, same pieces"]
+    cells = ["0.500 (0.450 - 0.550)", "0.600 (0.550 - 0.650)", "0.250 (0.200 - 0.300)"]
+    assert body == [["keyword", "7", *cells], ["question", "12", *cells]]
+
+
+@pytest.fixture
+def card() -> str:
+    return model_card(
+        version="v25",
+        base="some/base",
+        licence="mit",
+        retrieval=METRICS,
+        sparsity={"semantic_top10": 0.91, "document_nnz": 61.5},
+        max_length=77,
+    )
+
+
+def test_the_metadata_block_is_yaml(card):
+    _, block, _ = card.split("---\n", 2)
+    data = YAML(typ="safe", pure=True).load(block)
+    assert (data["language"], data["license"], data["pipeline_tag"]) == ("ko", "mit", "fill-mask")
+    assert "splade" in data["tags"]
+    assert card.startswith("---\n")
+
+
+def test_the_card_names_what_was_measured(card):
+    assert "# Korean neural sparse encoder v25" in card
+    assert "Base model: some/base." in card
+    assert "40 test queries, 900 documents." in card
+    assert retrieval_table(METRICS) in card
+    assert ["semantic top10", "0.910"] in rows(card)
+    assert ["document nnz", "61.500"] in rows(card)
+    assert "max_length=77" in card
+
+
+def test_the_cards_code_compiles(card):
+    code = card.split("```python\n")[1].split("```")[0]
+    compile(code, "card", "exec")
+    assert "log1p" in code

@@ -1,0 +1,399 @@
+"""The objective: its terms by hand, the two recipes, and loss and gradients of a whole model from its full logits."""
+
+import copy
+from dataclasses import fields, replace
+from math import exp, log
+
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM
+
+from kosplade.model import SparseEncoder
+from kosplade.params import LossParams
+from kosplade.training.objective import Objective, served_weights
+from kosplade.training.pieces import PieceSampler
+from kosplade.training.trainer import TwoTower
+
+D = torch.float64
+OFF = LossParams(
+    idf_weighting=True,
+    stopword_mask=True,
+    infonce_inference_free=0.0,
+    infonce_siamese=0.0,
+    temperature_inference_free=2.0,
+    temperature_siamese=1.0,
+    distillation=0.0,
+    teacher_temperature=0.5,
+    self_reconstruction=0.0,
+    positive=0.0,
+    margin=0.0,
+    margin_size=1.0,
+    min_activation=0.0,
+    min_activation_top_k=2,
+    min_activation_floor=2.0,
+)
+V24 = {"idf_weighting": False, "stopword_mask": False}
+TERMS = (
+    *("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive"),
+    *("self_reconstruction", "min_activation"),
+)
+
+# Pieces: 0 <s>, 1 <pad>, 2 </s>, 3 a masked particle, 4 to 6 words, 7 a word that no text has.
+IDF = torch.tensor([9.0, 9.0, 9.0, 0.1, 1.0, 2.0, 3.0, 9.0], dtype=D)
+FREQUENCY = torch.tensor([0, 0, 0, 9, 4, 2, 1, 0])
+SPECIAL = torch.arange(8) < 3
+STOPWORD = torch.arange(8) < 4
+ALL = torch.arange(8)
+ONES = torch.ones(8)
+
+BATCH = {
+    "query_ids": torch.tensor([[0, 4, 3, 2, 1], [0, 5, 5, 2, 1]]),
+    "query_mask": torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 0]]),
+    "document_ids": torch.tensor([[0, 4, 2, 1], [0, 6, 3, 2]]),
+    "document_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]),
+    "teacher": torch.tensor([[0.9, 0.4], [0.6, 0.6]], dtype=D),
+}
+#                          <s>  pad </s>   3    4    5    6    7
+QUERY = torch.tensor([[1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 3.0, 0.0, 1.0, 0.0, 0.0]], dtype=D)
+DOCUMENT = torch.tensor([[4.0, 0.0, 0.0, 5.0, 1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.5, 0.0, 2.0, 3.0, 0.0]], dtype=D)
+
+
+def objective(lambda_flops=0.0, **changes) -> Objective:
+    return Objective(
+        replace(OFF, **changes),
+        IDF,
+        FREQUENCY,
+        STOPWORD,
+        SPECIAL,
+        lambda_flops=lambda_flops,
+        idf_alpha=2.5,
+        stopword_penalty=5.0,
+    )
+
+
+def compute(it: Objective, query=QUERY, document=DOCUMENT, batch=BATCH, pieces=ALL, multiplicity=ONES, factor=1.0):
+    return it(query, document, batch, pieces, multiplicity, factor)
+
+
+def test_weights_of_an_inference_free_query():
+    weight_V, hidden_V = served_weights(OFF, IDF, STOPWORD, SPECIAL)
+    assert weight_V.tolist() == [0, 0, 0, 0, 1, 2, 3, 9]
+    assert torch.equal(hidden_V, STOPWORD)
+
+
+def test_v24_weighs_every_piece_1_and_hides_special_pieces_only():
+    weight_V, hidden_V = served_weights(replace(OFF, **V24), IDF, STOPWORD, SPECIAL)
+    assert weight_V.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert torch.equal(hidden_V, SPECIAL)
+
+
+def infonce(row_0, row_1) -> float:
+    """Cross-entropy of the first entry of row 0 and the second of row 1."""
+    loss_0 = log(exp(row_0[0]) + exp(row_0[1])) - row_0[0]
+    loss_1 = log(exp(row_1[0]) + exp(row_1[1])) - row_1[1]
+    return (loss_0 + loss_1) / 2
+
+
+def test_infonce_inference_free_by_hand():
+    # Query 0 has 4 (idf 1) and 3 (masked); query 1 has 5 (idf 2), twice but counted once. Temperature 2:
+    # (1 * 1, 1 * 0) / 2 and (2 * .5, 2 * 2) / 2.
+    _, terms = compute(objective(infonce_inference_free=1.0))
+    assert terms["infonce_inference_free"].item() == pytest.approx(infonce((0.5, 0), (0.5, 2)))
+
+
+def test_infonce_inference_free_of_v24_by_hand():
+    # 3 and 4 weigh 1: (5 + 1, .5 + 0) / 2; 5 weighs 1: (.5, 2) / 2.
+    _, terms = compute(objective(infonce_inference_free=1.0, **V24))
+    assert terms["infonce_inference_free"].item() == pytest.approx(infonce((3, 0.25), (0.25, 1)))
+
+
+def test_infonce_siamese_by_hand():
+    # Masked 3 and the special pieces are left out: (1 * 1, 0) and (1 * .5, 1 * 2).
+    _, terms = compute(objective(infonce_siamese=1.0))
+    assert terms["infonce_siamese"].item() == pytest.approx(infonce((1, 0), (0.5, 2)))
+    # V24 has 3 as well: (2 * 5 + 1, 2 * .5) and (3 * 5 + .5, 3 * .5 + 2).
+    _, terms = compute(objective(infonce_siamese=1.0, **V24))
+    assert terms["infonce_siamese"].item() == pytest.approx(infonce((11, 1), (15.5, 3.5)))
+
+
+def test_flops_by_hand():
+    # Mean weights of the documents: <s> 2, 3 2.75, 4 .5, 5 1.25, 6 1.5.
+    # Penalties: <s> masked and unseen 5; 3 masked 5; 4, 5, 6 e^0, e^-1.25, e^-2.5.
+    loss, terms = compute(objective(lambda_flops=0.01), factor=0.25)
+    document = 5 * 4 + 5 * 7.5625 + 0.25 + exp(-1.25) * 1.5625 + exp(-2.5) * 2.25
+    # Queries: <s> .5, 3 2.5, 4 .5, 5 .5.
+    query = 5 * 0.25 + 5 * 6.25 + 0.25 + exp(-1.25) * 0.25
+    assert terms["flops_document"].item() == pytest.approx(document, rel=1e-6)
+    assert terms["flops_query"].item() == pytest.approx(query, rel=1e-6)
+    assert loss.item() == pytest.approx(0.01 * 0.25 * (document + query), rel=1e-6)
+
+
+def test_flops_of_v24_is_uniform():
+    _, terms = compute(objective(lambda_flops=0.01, **V24))
+    # 4 + 7.5625 + .25 + 1.5625 + 2.25 and .25 + 6.25 + .25 + .25
+    assert terms["flops_document"].item() == 15.625
+    assert terms["flops_query"].item() == 7.0
+
+
+def test_a_sampled_piece_counts_as_often_as_it_stands_for():
+    # Pieces 3 and 5, 5 for three pieces: documents 7.5625 + 3 * 1.5625, queries 6.25 + 3 * .25.
+    part = torch.tensor([3, 5])
+    it = objective(lambda_flops=0.01, **V24)
+    _, terms = compute(it, QUERY[:, part], DOCUMENT[:, part], pieces=part, multiplicity=torch.tensor([1.0, 3.0]))
+    assert terms["flops_document"].item() == 12.25
+    assert terms["flops_query"].item() == 7.0
+
+
+def test_distillation_by_hand():
+    # Teacher / .5: (1.8, .8) and (1.2, 1.2). Students: (.5, 0), (.5, 2) and (1, 0), (.5, 2).
+    def kl(teacher, student):
+        p, q = ([exp(x) / sum(map(exp, row)) for x in row] for row in (teacher, student))
+        return sum(a * log(a / b) for a, b in zip(p, q, strict=True))
+
+    free = (kl((1.8, 0.8), (0.5, 0)) + kl((1.2, 1.2), (0.5, 2))) / 2
+    siamese = (kl((1.8, 0.8), (1, 0)) + kl((1.2, 1.2), (0.5, 2))) / 2
+    _, terms = compute(objective(distillation=1.0))
+    assert terms["distillation"].item() == pytest.approx((free + siamese) / 2)
+
+
+def test_margin_by_hand():
+    # One hard negative a query. Inference-free scores over temperature 2: positives 1 * 1 / 2 = .5 and 2 * 2 / 2 = 2,
+    # negatives 1 * 3 / 2 = 1.5 for query 0 and 2 * .25 / 2 = .25 for query 1.
+    # relu(1 - .5 + 1.5) = 2 and relu(1 - 2 + .25) = 0: mean 1.
+    negatives = torch.tensor([[0.0] * 4 + [3.0, 9.0, 0, 0], [0.0] * 4 + [9.0, 0.25, 0, 0]], dtype=D)
+    _, terms = compute(objective(margin=1.0), document=torch.cat([DOCUMENT, negatives]), batch=with_negatives(BATCH))
+    assert terms["margin"].item() == 1.0
+
+
+def test_positive_and_self_reconstruction_by_hand():
+    # The query's unmasked pieces in its positive: 4 at 1, 5 at 2: nothing missing. With 4 at .25: .75 over 2 wanted.
+    document = DOCUMENT.clone()
+    document[0, 4] = 0.25
+    it = objective(positive=1.0, self_reconstruction=1.0)
+    assert compute(it)[1]["positive"].item() == 0
+    _, terms = compute(it, document=document)
+    assert terms["positive"].item() == 0.375
+    # The documents' own: 4 in the first (.25 of 1), 6 in the second (3): .75 over 2.
+    assert terms["self_reconstruction"].item() == 0.375
+
+
+def test_min_activation_by_hand():
+    # Top 2 of what is served: (1 + .5) / 2 = .75 and (2 + 3) / 2 = 2.5; floor 2: 1.25 and 0; mean .625.
+    _, terms = compute(objective(min_activation=1.0))
+    assert terms["min_activation"].item() == 0.625
+
+
+def with_negatives(batch: dict) -> dict:
+    batch = dict(batch)
+    for key in ("document_ids", "document_mask"):
+        batch[key] = torch.cat([batch[key], batch[key].flip(0)])
+    batch["teacher"] = torch.cat([batch["teacher"], batch["teacher"] / 2], dim=1)
+    return batch
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_an_option_adds_its_weighted_term_and_a_gradient(name):
+    documents = torch.cat([DOCUMENT, DOCUMENT.flip(0) * 0.9]) * 0.5
+
+    def run(**changes):
+        document = documents.clone().requires_grad_()
+        loss, terms = compute(objective(lambda_flops=0.01, **changes), document=document, batch=with_negatives(BATCH))
+        loss.backward()
+        return loss.item(), terms, document.grad
+
+    loss, terms, grad = run()
+    loss_1, terms_1, grad_1 = run(**{name: 0.5})
+    loss_2, terms_2, grad_2 = run(**{name: 1.5})
+    assert name not in terms
+    assert terms_1[name].item() == terms_2[name].item() > 0
+    assert loss_1 == pytest.approx(loss + 0.5 * terms_1[name].item())
+    assert loss_2 == pytest.approx(loss + 1.5 * terms_1[name].item())
+    assert (grad_1 - grad).abs().sum() > 0
+    torch.testing.assert_close(grad_2 - grad, 3 * (grad_1 - grad))
+    assert not terms_1[name].requires_grad
+
+
+def test_every_option_of_the_loss_is_tested_here():
+    settings = {"margin_size", "min_activation_top_k", "min_activation_floor", "teacher_temperature", *V24}
+    settings |= {"temperature_inference_free", "temperature_siamese"}
+    assert {field.name for field in fields(LossParams)} == settings | set(TERMS)
+
+
+def test_enabled_names_the_terms():
+    assert objective().enabled == []
+    assert objective(lambda_flops=0.1, margin=0.5, infonce_siamese=1.0).enabled == [
+        "flops",
+        "infonce_siamese",
+        "margin",
+    ]
+    assert set(objective(**dict.fromkeys(TERMS, 1.0)).enabled) == set(TERMS)
+
+
+def test_the_loss_without_flops():
+    loss, figures = compute(objective(lambda_flops=0.01, infonce_siamese=2.0, positive=3.0))
+    rest = 2 * figures["infonce_siamese"] + 3 * figures["positive"]
+    assert figures["loss_without_flops"].item() == pytest.approx(rest.item())
+    assert loss.item() == pytest.approx(
+        rest.item() + 0.01 * (figures["flops_query"] + figures["flops_document"]).item()
+    )
+
+
+SCORED = dict.fromkeys(("infonce_inference_free", "infonce_siamese", "distillation"), 1.0)
+
+
+@pytest.mark.parametrize("piece", [0, 3, 4])
+@pytest.mark.parametrize("recipe", [{}, V24])
+def test_which_pieces_take_part_in_the_scores(recipe, piece):
+    """Special pieces never do, the masked particle does in V24 only, words always do."""
+    it = objective(**SCORED, **recipe)
+    document = DOCUMENT.clone()
+    document[1, piece] += 1.0
+    query = QUERY.clone()
+    query[1, piece] += 1.0
+    before, after = compute(it)[1], compute(it, query, document)[1]
+    takes_part = piece == 4 or (piece == 3 and recipe == V24)
+    assert [bool(after[name] != before[name]) for name in SCORED] == [takes_part] * 3
+
+
+def test_figures_of_a_batch_by_hand():
+    multiplicity = torch.tensor([1.0, 1, 1, 1, 1, 1, 2, 2])
+    figures = objective().sparsity(QUERY, DOCUMENT, BATCH, ALL, multiplicity)
+    assert {name: value.item() for name, value in figures.items()} == pytest.approx(
+        {
+            # <s>, 3, 4 and 3, 5
+            "query_nnz": 2.5,
+            # <s>, 3, 4, 5 and 3, 5, 6, of which 6 stands for two
+            "document_nnz": 4.0,
+            # Largest masked: 3 at 5.0 and 3 at .5
+            "stopword_activation": 2.75,
+            # Words that occur: 4 at 1 and 6 at 3, mean 2; masked that occur, not special: 3 in the second at .5
+            "semantic_ratio": 4.0,
+        }
+    )
+
+
+def tiny_encoder() -> BertForMaskedLM:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=40,
+        hidden_size=8,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        initializer_range=0.4,
+        pad_token_id=1,
+    )
+    mlm = BertForMaskedLM(config).double().eval()
+    with torch.no_grad():
+        mlm.get_output_embeddings().bias.normal_()
+    return mlm
+
+
+def plain_weights(mlm, ids, mask):
+    logits = mlm(ids, mask).logits.masked_fill(~mask.bool().unsqueeze(2), -torch.inf)
+    return torch.log1p(torch.relu(logits.max(dim=1).values))
+
+
+def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
+    """The whole objective from full logits, text by text."""
+    idf, frequency, stopword, special = tables
+    query = plain_weights(mlm, batch["query_ids"], batch["query_mask"])
+    document = plain_weights(mlm, batch["document_ids"], batch["document_mask"])
+    masked = stopword if recipe.stopword_mask else torch.zeros(40, dtype=torch.bool)
+    served = ~(masked | special)
+    own_q = [set(row[keep.bool()].tolist()) for row, keep in zip(batch["query_ids"], batch["query_mask"], strict=True)]
+    own_d = [
+        set(row[keep.bool()].tolist()) for row, keep in zip(batch["document_ids"], batch["document_mask"], strict=True)
+    ]
+
+    ranked = (frequency > 0) & ~masked
+    low, high = idf[ranked].min(), idf[ranked].max()
+    penalty = []
+    for v in range(40):
+        share = min(max((idf[v] - low) / (high - low), 0), 1)
+        cost = exp(-2.5 * share) if recipe.idf_weighting and frequency[v] > 0 else 1.0
+        penalty.append(cost * (5.0 if masked[v] else 1.0))
+    flops = sum(p * (x[:, v].mean() ** 2) for x in (query, document) for v, p in enumerate(penalty))
+
+    def weight(v):
+        return (idf[v] if recipe.idf_weighting else 1.0) * served[v]
+
+    free = (
+        torch.stack([torch.stack([sum(weight(v) * d[v] for v in own) for d in document]) for own in own_q])
+        / recipe.temperature_inference_free
+    )
+    siamese = torch.stack([torch.stack([(q * d)[served].sum() for d in document]) for q in query])
+    siamese = siamese / recipe.temperature_siamese
+    target = torch.softmax(batch["teacher"] / recipe.teacher_temperature, dim=1)
+    count = len(query)
+
+    def nce(scores):
+        return -sum(torch.log_softmax(scores[i], 0)[i] for i in range(count)) / count
+
+    def kl(scores):
+        return (target * (target.log() - torch.log_softmax(scores, 1))).sum() / count
+
+    hard = len(document) // count - 1
+    gaps = [
+        torch.relu(recipe.margin_size - free[i, i] + free[i, count + i * hard + k])
+        for i in range(count)
+        for k in range(hard)
+    ]
+    present = [torch.relu(1 - document[i, v]) for i in range(count) for v in own_q[i] if served[v]]
+    own = [torch.relu(1 - document[i, v]) for i in range(len(document)) for v in own_d[i] if served[v]]
+    tops = [d[served].sort(descending=True).values[: recipe.min_activation_top_k].mean() for d in document]
+    low_tops = [torch.relu(recipe.min_activation_floor - top) for top in tops]
+    return (
+        lambda_flops * factor * flops
+        + recipe.infonce_inference_free * nce(free)
+        + recipe.infonce_siamese * nce(siamese)
+        + recipe.distillation * (kl(free) + kl(siamese)) / 2
+        + recipe.margin * sum(gaps) / len(gaps)
+        + recipe.positive * sum(present) / len(present)
+        + recipe.self_reconstruction * sum(own) / len(own)
+        + recipe.min_activation * sum(low_tops) / len(low_tops)
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, V24])
+def test_loss_and_gradients_equal_those_from_full_logits(changes):
+    generator = torch.Generator().manual_seed(7)
+    batch = {}
+    for side, count, length in (("query", 3, 6), ("document", 9, 10)):
+        ids = torch.randint(5, 40, (count, length), generator=generator)
+        lengths = torch.randint(3, length + 1, (count, 1), generator=generator)
+        mask = (torch.arange(length) < lengths).long()
+        ids[:, 0] = 0
+        batch[f"{side}_ids"] = torch.where(mask.bool(), ids, 1)
+        batch[f"{side}_mask"] = mask
+    batch["teacher"] = torch.rand(3, 9, generator=generator, dtype=D)
+    frequency = torch.randint(0, 4, (40,), generator=generator)
+    idf = torch.rand(40, generator=generator, dtype=D) * 3
+    special = torch.arange(40) < 5
+    stopword = torch.arange(40) < 12
+    tables = (idf, frequency, stopword, special)
+    recipe = replace(OFF, **{name: 0.3 + 0.1 * place for place, name in enumerate(TERMS)}, **changes)
+
+    mlm = tiny_encoder()
+    reference = copy.deepcopy(mlm)
+    expected = plain_loss(reference, batch, recipe, tables, 0.02, 0.5)
+    expected.backward()
+
+    encoder = SparseEncoder(mlm)
+    pieces, multiplicity = PieceSampler(special | stopword, 0, 1).draw(0)
+    towers = {key: value for key, value in batch.items() if key != "teacher"}
+    query, document = TwoTower(encoder)(**towers, pieces_P=pieces)
+    it = Objective(recipe, *tables, lambda_flops=0.02, idf_alpha=2.5, stopword_penalty=5.0)
+    loss, _ = it(query, document, batch, pieces, multiplicity, 0.5)
+    loss.backward()
+
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-9)
+    with encoder.whole() as whole:
+        actual = dict(whole.named_parameters())
+    assert actual.keys() == dict(reference.named_parameters()).keys()
+    for name, parameter in reference.named_parameters():
+        assert parameter.grad is not None, name
+        torch.testing.assert_close(actual[name].grad, parameter.grad, rtol=1e-8, atol=1e-10)
+    # All of the model learns, the embeddings through both ends.
+    assert min(p.grad.abs().max() for name, p in reference.named_parameters() if "key.bias" not in name) > 1e-6
