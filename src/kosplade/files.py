@@ -22,8 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     target = scratch / path.name
     try:
         yield target
-        if path.is_dir():
-            shutil.rmtree(path)
+        if path.is_dir() and target.exists():
+            os.replace(path, scratch / "replaced.old")
         os.replace(target, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -56,7 +56,12 @@ def write_jsonl(path: Path, records: Iterable[dict]) -> int:
 
 
 def read_jsonl(path: Path, required: tuple[str, ...] = ()) -> Iterator[dict]:
-    """Stream the objects of a JSONL file, their strings NFC-normalised; blank lines are allowed.
+    """Stream the objects of a JSONL file, as `read_numbered` does."""
+    return (record for _, record in read_numbered(path, required))
+
+
+def read_numbered(path: Path, required: tuple[str, ...] = ()) -> Iterator[tuple[int, dict]]:
+    """Stream (line number, object) of a JSONL file, their top-level strings NFC-normalised; blank lines are allowed.
 
     Raises UserError with `file:line` for bytes that are not UTF-8, a line that is not a JSON object,
     and a `required` field that is missing, not a string or blank.
@@ -64,7 +69,7 @@ def read_jsonl(path: Path, required: tuple[str, ...] = ()) -> Iterator[dict]:
     with Path(path).open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                yield _parse_line(line, f"{path}:{number}", required)
+                yield number, _parse_line(line, f"{path}:{number}", required)
 
 
 def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
@@ -77,6 +82,8 @@ def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
     for key, value in record.items():
         if isinstance(value, str):
             record[key] = unicodedata.normalize("NFC", value)
+            if any("\ud800" <= c <= "\udfff" for c in value):
+                raise UserError(f"{place}: field '{key}' holds half a character (a lone surrogate). Repair the line.")
     for key in required:
         value = record.get(key)
         if not isinstance(value, str) or not value.strip():

@@ -6,6 +6,7 @@ Only this module and the stages know params.yaml; the library takes plain argume
 import dataclasses
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -144,12 +145,13 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
 
 def _build(cls: type, raw: Any, prefix: str) -> Any:
     if not isinstance(raw, dict):
-        raise UserError(f"params.yaml: '{prefix or 'the file'}' must be a group of keys.")
+        raise UserError(f"params.yaml: '{prefix.rstrip('.') or 'the file'}' must be a group of keys.")
     fields = get_type_hints(cls)
     for key in raw:
         if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)
-            raise UserError(f"params.yaml: unknown key '{prefix}{key}'. Did you mean '{prefix}{near[0]}'?")
+            raise UserError(
+                f"params.yaml: unknown key '{prefix}{key}'. Did you mean '{_nearest(key, prefix, fields)}'?"
+            )
     missing = [key for key in fields if key not in raw]
     if missing:
         raise UserError(f"params.yaml: key '{prefix}{missing[0]}' is missing.")
@@ -193,6 +195,11 @@ def _check(p: Params) -> None:
     need(p.eval.depth >= 100, "eval.depth must be at least 100, for Recall@100.")
     need(p.train.max_steps == -1 or p.train.max_steps > 0, "train.max_steps must be -1 or above 0.")
     need(p.loss.min_activation_top_k > 0, "loss.min_activation_top_k must be above 0.")
+    need(
+        p.loss.margin == 0 or p.train.hard_negatives > 0,
+        "loss.margin compares with hard negatives and there are none. Set train.hard_negatives above 0.",
+    )
+    need(p.eval.bm25_b <= 1, f"'eval.bm25_b' must lie between 0 and 1, not {p.eval.bm25_b!r}.")
     for key, value in _leaves(p):
         name = key.rsplit(".", 1)[-1]
         if isinstance(value, float):
@@ -211,6 +218,23 @@ _ABOVE_ZERO = {
     *("logging_steps", "save_steps", "samples", "sparsity_documents", "bm25_k1", "teacher_temperature"),
     "min_activation_top_k",
 }
+
+
+def _nearest(key: Any, prefix: str, fields: Iterable[str]) -> str:
+    """The valid key that looks most like `key`: misspelt in its own group, else misplaced from another one."""
+    own = {name: prefix + name for name in fields}
+    others = {name.rsplit(".", 1)[-1]: name for name in _names(Params)}
+    for known, cutoff in ((own, 0.6), (others, 0.6), (own, 0.0)):
+        if near := difflib.get_close_matches(str(key), known, n=1, cutoff=cutoff):
+            return known[near[0]]
+    raise AssertionError("a cutoff of 0 always finds one")
+
+
+def _names(cls: type, prefix: str = "") -> list[str]:
+    out = []
+    for key, kind in get_type_hints(cls).items():
+        out += _names(kind, f"{prefix}{key}.") if dataclasses.is_dataclass(kind) else [prefix + key]
+    return out
 
 
 def _leaves(value: Any, prefix: str = "") -> list[tuple[str, Any]]:

@@ -89,9 +89,7 @@ def test_semantic_ratio_is_floored_and_capped(semantic, masked, expected):
 def test_stored_zeros_are_not_active():
     documents_NV = csr_matrix((np.float32([1, 0]), ([0, 0], [4, 15])), shape=(1, V))
     none = mask()
-    result = sparsity_metrics(
-        documents_NV, [[]], stopword_V=none, special_ids=[], hangul_V=none, ascii_V=mask(4)
-    )
+    result = sparsity_metrics(documents_NV, [[]], stopword_V=none, special_ids=[], hangul_V=none, ascii_V=mask(4))
     assert result["document_nnz"] == 1.0
     assert result["foreign_activation"] == 0.0
     assert documents_NV.nnz == 2, "the caller's matrix must stay as it was"

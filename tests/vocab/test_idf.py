@@ -90,9 +90,6 @@ def test_texts_are_streamed(tokenizer):
     assert most <= 4 + 4 + 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="encode_batch_fast obeys the truncation and padding of the tokenizer's last call"
-)
 def test_earlier_calls_with_truncation_and_padding_leave_no_trace(tokenizer):
     texts = ["서울에서 맛있는 식당을 추천해주세요", "부산"]
     expected = count(tokenizer, texts)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kosplade.corpus.text import normalised
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl
+from kosplade.files import read_numbered
 
 SPLITS = ("train", "val", "test")
 KINDS = ("keyword", "question", "paraphrase", "cross-lingual")
@@ -37,9 +37,12 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
         path = folder / f"{split}.jsonl"
         if not path.exists():
             raise UserError(f"{path} not found. Restore it: git checkout {path}")
-        for number, row in enumerate(read_jsonl(path, required=("query", "kind")), start=1):
+        for number, row in read_numbered(path, required=("query", "kind")):
             place = f"{path}:{number}"
-            query = Query(row["query"], tuple(row.get("passages") or ()), row["kind"])
+            passages = row.get("passages")
+            if not isinstance(passages, list) or not all(isinstance(identifier, str) for identifier in passages):
+                raise UserError(f"{place}: field 'passages' must be a list of passage ids.")
+            query = Query(row["query"], tuple(passages), row["kind"])
             missing = [identifier for identifier in query.passages if identifier not in texts]
             gone += missing
             if not missing:

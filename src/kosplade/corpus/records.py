@@ -1,7 +1,6 @@
 """Training records in JSONL, as every other part reads them: streamed, checked, without held-out text."""
 
 import csv
-import itertools
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl
+from kosplade.files import read_jsonl, read_numbered
 
 
 @dataclass(frozen=True)
@@ -48,13 +47,12 @@ def touches(record: Record, ids: frozenset[str]) -> bool:
 
 def read_records(file: Path) -> Iterator[Record]:
     """Stream all records of one JSONL file; `negative` may be missing, a string or a list of strings."""
-    for index, row in enumerate(read_jsonl(file, required=("query", "positive"))):
+    for number, row in read_numbered(file, required=("query", "positive")):
         negatives = row.get("negative") or []
         if isinstance(negatives, str):
             negatives = [negatives]
         if not isinstance(negatives, list) or not all(isinstance(text, str) for text in negatives):
-            place = f"{file}:{_line_number(file, index)}"
-            raise UserError(f"{place}: field 'negative' must be a string or a list of strings.")
+            raise UserError(f"{file}:{number}: field 'negative' must be a string or a list of strings.")
         negatives = tuple(unicodedata.normalize("NFC", text) for text in negatives if text.strip())
         yield Record(row["query"], row["positive"], negatives, str(row.get("kind", "")))
 
@@ -72,10 +70,3 @@ def held_out(folder: Path) -> frozenset[str]:
         with qrels.open(encoding="utf-8", newline="") as lines:
             ids.update(row["corpus-id"] for row in csv.DictReader(lines, delimiter="\t"))
     return frozenset(ids)
-
-
-def _line_number(file: Path, index: int) -> int:
-    """The line of the record at `index`, counting the blank lines that the reader passes over."""
-    with file.open("rb") as lines:
-        written = (number for number, line in enumerate(lines, start=1) if line.strip())
-        return next(itertools.islice(written, index, None))

@@ -78,7 +78,7 @@ def load_teacher(folder: Path) -> TeacherVectors:
             vectors_ND = np.load(folder / f"{side}.npy", mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise UserError(f"{folder} has no teacher vectors. Run: dvc repro teacher") from None
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise UserError(f"{folder}/{side}.npy cannot be read ({error}). Run: dvc repro -f teacher") from None
         if len(ids) != len(vectors_ND):
             raise UserError(f"{folder}: {side}.txt and {side}.npy differ in length. Run: dvc repro -f teacher")

@@ -136,9 +136,10 @@ def own_piece_share(mlm: BertForMaskedLM, sentences_BL: Tensor) -> float:
     """Share of inner positions whose own piece has the largest logit over the whole vocabulary."""
     hidden_ND, pieces_N = _hidden(mlm, sentences_BL)
     embedding_VD = mlm.get_input_embeddings().weight
+    bias_V = mlm.cls.predictions.bias
     transformed_ND = mlm.cls.predictions.transform(hidden_ND)
     hits = [
-        (rows @ embedding_VD.T).argmax(dim=1) == own
+        (rows @ embedding_VD.T + bias_V).argmax(dim=1) == own
         for rows, own in zip(transformed_ND.split(256), pieces_N.split(256), strict=True)
     ]
     return torch.cat(hits).float().mean().item()
@@ -153,8 +154,9 @@ def pretrained_backbone(
     """
     try:
         config = AutoConfig.from_pretrained(name, revision=revision)
-        if num_layers < config.num_hidden_layers:
-            config.num_hidden_layers = num_layers
+        if num_layers > config.num_hidden_layers:
+            raise UserError(f"model.num_layers is {num_layers}; {name} has {config.num_hidden_layers} layers.")
+        config.num_hidden_layers = num_layers
         mlm, report = AutoModelForMaskedLM.from_pretrained(
             name, revision=revision, config=config, dtype=torch.float32, output_loading_info=True
         )
@@ -168,6 +170,12 @@ def pretrained_backbone(
     absent = sorted(key for key in report["missing_keys"] if not key.endswith("decoder.bias"))
     if absent:
         raise UserError(f"model.name {name!r} has no MLM head (missing {absent[0]}). Choose a masked-language model.")
+    rows = mlm.get_output_embeddings().weight.shape[0]
+    if rows != len(tokenizer):
+        raise UserError(
+            f"model.name {name!r}: its decoder has {rows} pieces, its tokenizer {len(tokenizer)}. "
+            "Resize the model's embeddings to the tokenizer, or choose another model."
+        )
     return mlm.eval(), tokenizer
 
 

@@ -29,11 +29,14 @@ def count_documents(
     texts: Iterable[str], tokenizer: PreTrainedTokenizerBase, batch_size: int, label: str = "count pieces"
 ) -> DocumentFrequencies:
     """Count each distinct piece once a text; special pieces are not added. Memory does not grow with the stream."""
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()  # a tokenizer.json may bring either along
+    backend.no_padding()
     counts_V = np.zeros(len(tokenizer), dtype=np.int64)
     documents = 0
     stream = iter(tqdm(texts, desc=label, unit="text", mininterval=1))
     while batch := list(itertools.islice(stream, batch_size)):
-        encoded = tokenizer.backend_tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+        encoded = backend.encode_batch_fast(batch, add_special_tokens=False)
         distinct = [np.unique(np.asarray(one.ids, dtype=np.int64)) for one in encoded]
         counts_V += np.bincount(np.concatenate(distinct), minlength=len(counts_V))
         documents += len(batch)

@@ -38,9 +38,11 @@ def _is_hangul(char: str) -> bool:
 def read_stopwords(path: Path) -> list[str]:
     """Words of a stopword file, one or more a line, `#` starts a comment; order kept, repeats dropped."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise UserError(f"{path} not found. Restore it: git checkout {path}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
     words = [word for line in lines for word in line.split("#")[0].split()]
     if not words:
         raise UserError(f"{path}: no words. Put one word a line.")

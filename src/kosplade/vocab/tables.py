@@ -26,10 +26,10 @@ def save_idf(path: Path, frequencies: DocumentFrequencies) -> None:
 def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, Tensor]:
     """Return (idf_V float32, document_frequency_V int64). Raises UserError if missing, broken or of another size."""
     value = _load(path, "IDF weights not found. Run: make prepare-v25-idf", "make prepare-v25-idf")
-    if not isinstance(value, dict) or "idf" not in value:
-        raise UserError(f"{path}: holds no IDF weights. Run: make prepare-v25-idf")
-    _check_size(path, value["idf"], vocab_size, "make prepare-v25-idf")
-    return value["idf"], value["document_frequency"]
+    tables = [value.get(name) if isinstance(value, dict) else None for name in ("idf", "document_frequency")]
+    for table, dtype in zip(tables, (torch.float32, torch.int64), strict=True):
+        _check(path, table, dtype, vocab_size, "make prepare-v25-idf")
+    return tables[0], tables[1]
 
 
 def save_mask(path: Path, mask_V: np.ndarray) -> None:
@@ -41,7 +41,7 @@ def save_mask(path: Path, mask_V: np.ndarray) -> None:
 def load_mask(path: Path, vocab_size: int) -> Tensor:
     """Return the stopword mask bool [V]. Raises UserError if missing, broken or of another size."""
     mask_V = _load(path, "Stopword mask not found. Run: make prepare-v25-stopwords", "make prepare-v25-stopwords")
-    _check_size(path, mask_V, vocab_size, "make prepare-v25-stopwords")
+    _check(path, mask_V, torch.bool, vocab_size, "make prepare-v25-stopwords")
     return mask_V
 
 
@@ -54,7 +54,9 @@ def _load(path: Path, missing: str, remedy: str) -> Any:
         raise UserError(f"{path}: cannot be read ({type(error).__name__}). Run: {remedy}") from None
 
 
-def _check_size(path: Path, value_V: Tensor, vocab_size: int, remedy: str) -> None:
+def _check(path: Path, value_V: Any, dtype: torch.dtype, vocab_size: int, remedy: str) -> None:
+    if not isinstance(value_V, Tensor) or value_V.dtype != dtype or value_V.ndim != 1:
+        raise UserError(f"{path}: does not hold a table of the vocabulary. Run: {remedy}")
     if len(value_V) != vocab_size:
         raise UserError(
             f"{path}: has {len(value_V)} pieces, the tokenizer of data/backbone has {vocab_size}. Run: {remedy}"

@@ -39,7 +39,8 @@ def unigram_tokenizer(
     names = {role: pieces[index][0] for role, index in special_ids.items()}
     backend = Tokenizer(Unigram(pieces, unk_id=special_ids["unk"]))
     backend.normalizer = normalizers.Sequence(
-        [normalizers.Precompiled(nmt_nfkc_charsmap()), normalizers.Replace(Regex(" {2,}"), " ")]
+        # The compiled table misses some decomposed syllables, which keyboards of some systems produce: compose first.
+        [normalizers.NFC(), normalizers.Precompiled(nmt_nfkc_charsmap()), normalizers.Replace(Regex(" {2,}"), " ")]
     )
     backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     backend.decoder = decoders.Metaspace()
