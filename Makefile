@@ -22,7 +22,7 @@ setup: $(READY) ## create .venv, install, show the environment
 	@python -c "import platform, torch, transformers, dvc; print(f'Python {platform.python_version()}, torch {torch.__version__}, transformers {transformers.__version__}, dvc {dvc.__version__}; {torch.get_num_threads()} threads, CUDA devices: {torch.cuda.device_count()}')"
 repro: $(READY) ## run the whole pipeline, print the result table
 	dvc repro
-	@python -m kosplade.summary
+	@python -m kosplade.report.summary
 test: $(READY) ## lint and test
 	ruff check .
 	ruff format --check .
@@ -59,16 +59,16 @@ train-v25-bg: need-idf $(READY) ## train in the background: prints PID and log f
 .PHONY: eval-v25 eval-v25-sparsity eval-v25-compare exp-v24 exp-v25
 eval-v25: $(READY) ## evaluate, print the result table
 	dvc repro eval
-	@python -m kosplade.summary
+	@python -m kosplade.report.summary
 eval-v25-sparsity: $(READY) ## evaluate, print the sparsity figures
 	dvc repro eval
-	@python -m kosplade.summary --sparsity
+	@python -m kosplade.report.summary --sparsity
 exp-v24: $(READY) ## run the recipe V24 as experiment v24
 	dvc exp run -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
 exp-v25: $(READY) ## run the recipe V25 as experiment v25
 	dvc exp run -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
 eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing)
-	python -m kosplade.compare v24 v25
+	python -m kosplade.report.compare v24 v25
 
 ##@ Phase 5: export
 .PHONY: convert-v25-hf

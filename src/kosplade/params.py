@@ -92,7 +92,6 @@ class TrainParams:
     num_workers: int
     pin_memory: bool
     logging_steps: int
-    save_steps: int
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ def _check(p: Params) -> None:
 _ABOVE_ZERO = {
     *("num_layers", "max_query_length", "max_document_length", "max_length", "max_passage_chars", "val_queries"),
     *("batch_size", "epochs", "gradient_accumulation_steps", "learning_rate", "bias_learning_rate", "max_grad_norm"),
-    *("logging_steps", "save_steps", "samples", "sparsity_documents", "bm25_k1", "teacher_temperature"),
+    *("logging_steps", "samples", "sparsity_documents", "bm25_k1", "teacher_temperature"),
     "min_activation_top_k",
 }
 

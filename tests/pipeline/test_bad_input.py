@@ -20,7 +20,7 @@ def test_training_without_idf_names_the_command(bare):
 
 def test_the_summary_before_any_run_names_the_command(bare):
     (bare.folder / "metrics/eval.json").unlink(missing_ok=True)
-    done = bare.run("python", "-m", "kosplade.summary", check=False)
+    done = bare.run("python", "-m", "kosplade.report.summary", check=False)
     assert done.returncode != 0
     assert done.stderr.strip() == "Error: metrics/eval.json not found. Run: make repro"
 

@@ -10,7 +10,7 @@ from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, normalised, sentence
 
 KINDS = ("title", "press", "question", "heading", "sentence", "english")
 POSITIVES_OF_A_TITLE = 3
-SENTENCES_OF_A_PASSAGE = 2
+SENTENCES_OF_A_PASSAGE = 1
 # Below this share of its bigrams in the rest of the passage a sentence is about something else.
 LEAST_SHARED = 0.18
 

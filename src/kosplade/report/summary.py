@@ -1,4 +1,4 @@
-"""Prints the result tables of the last run from metrics/: `python -m kosplade.summary [--sparsity]`.
+"""Prints the result tables of the last run from metrics/: `python -m kosplade.report.summary [--sparsity]`.
 
 Imports nothing heavy.
 """

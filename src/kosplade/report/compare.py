@@ -1,4 +1,4 @@
-"""V24 beside V25: `python -m kosplade.compare v24 v25` runs what is missing as DVC experiments and prints one table.
+"""V24 beside V25: `python -m kosplade.report.compare v24 v25` runs what is missing and prints one table.
 
 The figures are read out of the experiments' commits, so nothing is checked out and the workspace stays as it is.
 """

@@ -1,0 +1,1 @@
+"""What people look at: result tables, the comparison of recipes, the picture of the README."""
