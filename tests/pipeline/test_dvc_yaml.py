@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+SHARED = "kosplade.stages.inputs"
 PLUMBING = {"kosplade.errors", "kosplade.files", "kosplade.params", "kosplade.stages"}
 
 
@@ -53,11 +54,27 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports(stage):
     assert not idle, f"{stage} declares these without importing them"
 
 
+def code_of(stage: str) -> list[ast.AST]:
+    """A stage's own module, and the functions that it takes from the stages' shared module."""
+    own = ast.parse(path_of(module_of(stage)).read_text(encoding="utf-8"))
+    taken = {
+        alias.name
+        for node in ast.walk(own)
+        if isinstance(node, ast.ImportFrom) and node.module == SHARED
+        for alias in node.names
+    }
+    shared = ast.parse(path_of(SHARED).read_text(encoding="utf-8"))
+    return [own, *(node for node in shared.body if isinstance(node, ast.FunctionDef) and node.name in taken)]
+
+
 def names_of_params(stage: str) -> set[str]:
-    """Parameters that a stage's own module reads, as `group.key` or `key`, from `params.<...>` in its text."""
+    """Parameters that a stage's code reads, as `group.key` or `key`, from `params.<...>` in its text."""
+    return set().union(*map(names_in, code_of(stage)))
+
+
+def names_in(tree: ast.AST) -> set[str]:
     found = set()
     aliases = {"params": ""}
-    tree = ast.parse(path_of(module_of(stage)).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = (dotted(node.value) or "").removeprefix("self.")

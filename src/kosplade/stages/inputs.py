@@ -1,12 +1,17 @@
-"""What the stages verify, train, eval and convert read: the folders of earlier stages, opened and checked."""
+"""What the stages verify, train, eval and convert share: the outs of earlier stages, opened and checked."""
 
+from dataclasses import dataclass
 from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from kosplade.corpus.records import Record, read_training
 from kosplade.errors import UserError
+from kosplade.model import SparseEncoder
 from kosplade.params import Params
-from kosplade.training.run import Tables
+from kosplade.training.run import Tables, build_trainer
 from kosplade.training.teacher import TeacherVectors, load_teacher
+from kosplade.training.trainer import SparseTrainer
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
@@ -28,8 +33,18 @@ def open_tables(tokenizer) -> Tables:
     return Tables.build(tokenizer, idf_V, document_frequency_V, load_mask(MASK, len(tokenizer)))
 
 
-def open_training(params: Params) -> tuple[object, Tables, TeacherVectors | None, list[Record]]:
-    """(tokenizer, tables, teacher, records). Raises UserError naming what is missing and the command that makes it."""
+@dataclass(frozen=True)
+class Training:
+    """Everything a training starts from, except the model."""
+
+    tokenizer: PreTrainedTokenizerBase
+    tables: Tables
+    teacher: TeacherVectors | None
+    records: list[Record]
+
+
+def open_training(params: Params) -> Training:
+    """Open what training reads. Raises UserError naming what is missing and the command that makes it."""
     if not IDF.exists():
         raise UserError("IDF weights not found. Run: make prepare-v25-idf")
     tokenizer = load_tokenizer(BACKBONE)
@@ -38,6 +53,36 @@ def open_training(params: Params) -> tuple[object, Tables, TeacherVectors | None
     records = list(read_training(DATA))
     if len(records) < params.train.batch_size:
         raise UserError(
-            f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add data or lower it."
+            f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add some or lower it."
         )
-    return tokenizer, tables, teacher, records
+    return Training(tokenizer, tables, teacher, records)
+
+
+def start_trainer(
+    params: Params,
+    training: Training,
+    records: list[Record],
+    *,
+    epochs: int,
+    output: Path,
+    callbacks: list[TrainerCallback],
+) -> SparseTrainer:
+    """The backbone and a Trainer for `records`, set up as params.yaml says."""
+    return build_trainer(
+        SparseEncoder.load(BACKBONE),
+        training.tokenizer,
+        records,
+        training.tables,
+        training.teacher,
+        loss=params.loss,
+        train=params.train,
+        lambda_flops=params.lambda_flops,
+        idf_alpha=params.idf_alpha,
+        stopword_penalty=params.stopword_penalty,
+        max_query_length=params.model.max_query_length,
+        max_document_length=params.model.max_document_length,
+        epochs=epochs,
+        seed=params.seed,
+        output=output,
+        callbacks=callbacks,
+    )

@@ -6,11 +6,9 @@ from torch.utils.tensorboard import SummaryWriter
 from transformers.integrations import TensorBoardCallback
 
 from kosplade.files import replacing
-from kosplade.model import SparseEncoder
 from kosplade.params import Params
 from kosplade.stages import run_stage, say
-from kosplade.stages.inputs import BACKBONE, open_training, train_folder
-from kosplade.training.run import build_trainer
+from kosplade.stages.inputs import open_training, start_trainer, train_folder
 from kosplade.training.trainer import DvcliveCallback, save_trained, write_history
 
 CURVES = Path("metrics/train")
@@ -19,31 +17,16 @@ TENSORBOARD = Path("outputs/tensorboard")
 
 
 def body(params: Params) -> str:
-    tokenizer, tables, teacher, records = open_training(params)
-    say("train", f"{len(records)} records, {int(tables.core_V.sum())} pieces at every step")
-    encoder = SparseEncoder.load(BACKBONE)
+    training = open_training(params)
+    say("train", f"{len(training.records)} records, {int(training.tables.core_V.sum())} pieces at every step")
     output = train_folder(params.version)
+    callbacks = [DvcliveCallback(CURVES), TensorBoardCallback(SummaryWriter(TENSORBOARD / params.version))]
     with replacing(output) as target:
-        trainer = build_trainer(
-            encoder,
-            tokenizer,
-            records,
-            tables,
-            teacher,
-            loss=params.loss,
-            train=params.train,
-            lambda_flops=params.lambda_flops,
-            idf_alpha=params.idf_alpha,
-            stopword_penalty=params.stopword_penalty,
-            max_query_length=params.model.max_query_length,
-            max_document_length=params.model.max_document_length,
-            epochs=params.train.epochs,
-            seed=params.seed,
-            output=target,
-            callbacks=[DvcliveCallback(CURVES), TensorBoardCallback(SummaryWriter(TENSORBOARD / params.version))],
+        trainer = start_trainer(
+            params, training, training.records, epochs=params.train.epochs, output=target, callbacks=callbacks
         )
         trainer.train()
-        save_trained(encoder, target / "model.safetensors")
+        save_trained(trainer.model.encoder, target / "model.safetensors")
         write_history(trainer.state, target / "history.jsonl")
     return f"{output}: {trainer.state.global_step} steps"
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from kosplade.errors import UserError
 from kosplade.files import write_json
-from kosplade.model import SparseEncoder
 from kosplade.params import Params
 from kosplade.retrieval.sparsity import sparsity_metrics
 from kosplade.stages import run_stage, say
-from kosplade.stages.inputs import BACKBONE, open_training
-from kosplade.training.run import build_trainer, sample_records
+from kosplade.stages.inputs import open_training, start_trainer
+from kosplade.training.run import sample_records
 from kosplade.vocab.pieces import ascii_mask
 
 METRICS = Path("metrics/verify.json")
@@ -21,32 +20,16 @@ REMEDY = "Raise stopword_penalty or lambda_flops in params.yaml, then run: make 
 
 
 def body(params: Params) -> str:
-    tokenizer, tables, teacher, records = open_training(params)
+    training = open_training(params)
+    tokenizer, tables = training.tokenizer, training.tables
     masked = int(tables.stopword_V.sum())
-    say(
-        "verify", f"IDF weights loaded: {int((tables.document_frequency_V > 0).sum())} of {len(tokenizer)} pieces occur"
-    )
+    occurring = int((tables.document_frequency_V > 0).sum())
+    say("verify", f"IDF weights loaded: {occurring} of {len(tokenizer)} pieces occur")
     say("verify", f"stopword mask {'applied' if params.loss.stopword_mask else 'loaded, not applied'}: {masked} pieces")
-    sample = sample_records(records, params.verify.samples, params.seed)
-    encoder = SparseEncoder.load(BACKBONE)
+    sample = sample_records(training.records, params.verify.samples, params.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = build_trainer(
-            encoder,
-            tokenizer,
-            sample,
-            tables,
-            teacher,
-            loss=params.loss,
-            train=params.train,
-            lambda_flops=params.lambda_flops,
-            idf_alpha=params.idf_alpha,
-            stopword_penalty=params.stopword_penalty,
-            max_query_length=params.model.max_query_length,
-            max_document_length=params.model.max_document_length,
-            epochs=params.verify.epochs,
-            seed=params.seed,
-            output=Path(scratch),
-            callbacks=[],
+        trainer = start_trainer(
+            params, training, sample, epochs=params.verify.epochs, output=Path(scratch), callbacks=[]
         )
         say("verify", f"losses initialised: {', '.join(trainer.objective.enabled)}")
         say("verify", f"quick training: {len(sample)} samples, {params.verify.epochs} epochs")
@@ -55,7 +38,7 @@ def body(params: Params) -> str:
     documents = [record.positive for record in sample[:MEASURED_DOCUMENTS]]
     pieces = tokenizer(documents, truncation=True, max_length=params.model.max_document_length)["input_ids"]
     sparsity = sparsity_metrics(
-        encoder.encode(
+        trainer.model.encoder.encode(
             documents,
             tokenizer,
             max_length=params.model.max_document_length,
