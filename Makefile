@@ -46,7 +46,7 @@ train-v25-quick: $(READY) ## the quick training again: 500 samples, 2 epochs
 v25-pipeline: prepare-v25-data train-v25-verify ## phases 1 and 2
 
 ##@ Phase 3: training
-.PHONY: train-v25 train-v25-bg need-idf
+.PHONY: train-v25 train-v25-bg train-v25-resume need-idf
 need-idf:
 	@test -f $(IDF) || { echo "Error: IDF weights not found. Run: make prepare-v25-idf" >&2; exit 1; }
 train-v25: need-idf $(READY) ## train in the foreground
@@ -54,6 +54,8 @@ train-v25: need-idf $(READY) ## train in the foreground
 train-v25-bg: need-idf $(READY) ## train in the background: prints PID and log file
 	@mkdir -p outputs
 	@nohup dvc repro train > $(LOG) 2>&1 & echo "PID $$!, log $(LOG)"
+train-v25-resume: need-idf $(READY) ## go on with a training that was killed, at its last checkpoint
+	dvc repro train
 
 ##@ Phase 4: evaluation
 .PHONY: eval-v25 eval-v25-sparsity eval-v25-compare exp-v24 exp-v25

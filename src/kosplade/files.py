@@ -72,6 +72,11 @@ def read_numbered(path: Path, required: tuple[str, ...] = ()) -> Iterator[tuple[
                 yield number, _parse_line(line, f"{path}:{number}", required)
 
 
+def has_half_character(text: str) -> bool:
+    """Whether a text holds a lone surrogate, which JSON can write and UTF-8 cannot."""
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
     try:
         record = json.loads(line.decode("utf-8-sig"))
@@ -82,7 +87,7 @@ def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
     for key, value in record.items():
         if isinstance(value, str):
             record[key] = unicodedata.normalize("NFC", value)
-            if any("\ud800" <= c <= "\udfff" for c in value):
+            if has_half_character(value):
                 raise UserError(f"{place}: field '{key}' holds half a character (a lone surrogate). Repair the line.")
     for key in required:
         value = record.get(key)

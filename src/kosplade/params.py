@@ -41,6 +41,7 @@ class DataParams:
 @dataclass(frozen=True)
 class IdfParams:
     batch_size: int
+    processes: int
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class LossParams:
     temperature_siamese: float
     distillation: float
     teacher_temperature: float
+    teacher_lexical: float
+    morphemes: float
     self_reconstruction: float
     positive: float
     margin: float
@@ -91,7 +94,9 @@ class TrainParams:
     bf16: bool
     num_workers: int
     pin_memory: bool
+    auto_batch: bool
     logging_steps: int
+    save_steps: int
 
 
 @dataclass(frozen=True)
@@ -198,6 +203,10 @@ def _check(p: Params) -> None:
         p.loss.margin == 0 or p.train.hard_negatives > 0,
         "loss.margin compares with hard negatives and there are none. Set train.hard_negatives above 0.",
     )
+    need(
+        p.train.save_steps % p.train.logging_steps == 0,
+        "train.save_steps must be a multiple of train.logging_steps: a resumed run then has the same curve.",
+    )
     need(p.eval.bm25_b <= 1, f"'eval.bm25_b' must lie between 0 and 1, not {p.eval.bm25_b!r}.")
     for key, value in _leaves(p):
         name = key.rsplit(".", 1)[-1]
@@ -214,7 +223,7 @@ def _check(p: Params) -> None:
 _ABOVE_ZERO = {
     *("num_layers", "max_query_length", "max_document_length", "max_length", "max_passage_chars", "val_queries"),
     *("batch_size", "epochs", "gradient_accumulation_steps", "learning_rate", "bias_learning_rate", "max_grad_norm"),
-    *("logging_steps", "samples", "sparsity_documents", "bm25_k1", "teacher_temperature"),
+    *("logging_steps", "save_steps", "samples", "sparsity_documents", "bm25_k1", "teacher_temperature"),
     "min_activation_top_k",
 }
 

@@ -35,6 +35,7 @@ def test_a_negative_is_missing_a_string_or_a_list(tmp_path):
         ('{"query": "q", "positive": ', r"train_a\.jsonl:3: not valid JSON"),
         ('{"query": "q"}', r"train_a\.jsonl:3: field 'positive'"),
         ('{"query": "q", "positive": "p", "negative": [1]}', r"train_a\.jsonl:3: field 'negative'"),
+        ('{"query": "q", "positive": "p", "negative": ["\\ud800"]}', r"train_a\.jsonl:3: field 'negative' holds half"),
     ],
 )
 def test_a_bad_line_is_named_blank_lines_counted(tmp_path, line, message):

@@ -3,7 +3,7 @@
 import pytest
 from ruamel.yaml import YAML
 
-from kosplade.export.card import kind_table, model_card, reported_split, retrieval_table
+from kosplade.export.card import gain_lines, kind_table, model_card, reported_split, retrieval_table
 
 
 def figures(start: float) -> dict:
@@ -12,8 +12,10 @@ def figures(start: float) -> dict:
 
 
 def split(start: float, queries: int) -> dict:
-    systems = ("inference_free", "siamese", "bm25")
-    return {"queries": queries} | {name: figures(start + place / 10) for place, name in enumerate(systems)}
+    systems = ("inference_free", "siamese", "bm25", "bm25_kiwi")
+    gain = {"bm25": {"difference": start / 100, "p_holm": 0.04}, "bm25_kiwi": {"difference": -0.0264, "p_holm": 1.0}}
+    measured = {name: figures(start + place / 10) for place, name in enumerate(systems)}
+    return {"queries": queries} | measured | {"ndcg10_gain": {"inference_free": gain, "siamese": gain}}
 
 
 METRICS = {"documents": 900, "val": split(0.5, 30), "test": split(0.1, 40)}
@@ -35,6 +37,7 @@ def test_the_retrieval_table_shows_the_test_split():
         ["inference-free queries", "0.100", "0.110", "0.120", "0.130", "0.140"],
         ["encoded queries", "0.200", "0.210", "0.220", "0.230", "0.240"],
         ["BM25, same pieces", "0.300", "0.310", "0.320", "0.330", "0.340"],
+        ["BM25, Kiwi morphemes", "0.400", "0.410", "0.420", "0.430", "0.440"],
     ]
 
 
@@ -42,11 +45,22 @@ def test_the_retrieval_table_of_data_with_validation_only():
     assert rows(retrieval_table({"val": METRICS["val"]}))[2][:2] == ["inference-free queries", "0.500"]
 
 
+def test_a_line_for_each_way_and_baseline():
+    assert gain_lines(METRICS).splitlines() == [
+        "nDCG@10 compared by a paired randomisation test, p after Holm's correction for 4 tests:",
+        "",
+        "- inference-free queries against BM25, same pieces: +0.001, p = 0.0400",
+        "- inference-free queries against BM25, Kiwi morphemes: -0.026, p = 1.0000",
+        "- encoded queries against BM25, same pieces: +0.001, p = 0.0400",
+        "- encoded queries against BM25, Kiwi morphemes: -0.026, p = 1.0000",
+    ]
+
+
 def kinds() -> dict:
     def one(value: float) -> dict:
         return {"ndcg10": value, "low": value - 0.05, "high": value + 0.05}
 
-    systems = {"inference_free": one(0.5), "siamese": one(0.6), "bm25": one(0.25)}
+    systems = {"inference_free": one(0.5), "siamese": one(0.6), "bm25": one(0.25), "bm25_kiwi": one(0.3)}
     return {
         "val": {"question": {"queries": 3} | systems},
         "test": {"keyword": {"queries": 7} | systems, "question": {"queries": 12} | systems},
@@ -55,8 +69,9 @@ def kinds() -> dict:
 
 def test_the_table_by_kind_shows_intervals():
     header, _, *body = rows(kind_table(kinds()))
-    assert header == ["nDCG@10", "queries", "inference-free queries", "encoded queries", "BM25, same pieces"]
-    cells = ["0.500 (0.450 - 0.550)", "0.600 (0.550 - 0.650)", "0.250 (0.200 - 0.300)"]
+    baselines = ["BM25, same pieces", "BM25, Kiwi morphemes"]
+    assert header == ["nDCG@10", "queries", "inference-free queries", "encoded queries", *baselines]
+    cells = [f"{x:.3f} ({x - 0.05:.3f} - {x + 0.05:.3f})" for x in (0.5, 0.6, 0.25, 0.3)]
     assert body == [["keyword", "7", *cells], ["question", "12", *cells]]
 
 
@@ -85,6 +100,7 @@ def test_the_card_names_what_was_measured(card):
     assert "Base model: some/base." in card
     assert "40 test queries, 900 documents." in card
     assert retrieval_table(METRICS) in card
+    assert gain_lines(METRICS) in card
     assert ["semantic top10", "0.910"] in rows(card)
     assert ["document nnz", "61.500"] in rows(card)
     assert "max_length=77" in card

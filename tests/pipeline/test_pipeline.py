@@ -13,6 +13,7 @@ def test_outs_have_the_names_of_the_guide(small):
     for name in (
         "data/v24.0/train_mine.jsonl",
         "data/v24.0/corpus.jsonl",
+        "data/train.arrow",
         "outputs/idf_weights/xlmr_v25_idf.pt",
         "outputs/idf_weights/xlmr_stopword_mask.pt",
         "outputs/train_v25/model.safetensors",
@@ -123,4 +124,6 @@ def test_training_data_changes_all_but_backbone_and_stopwords(small):
     extra = {"query": "정부납부기술료는 어떻게 내나요?", "positive": "정부납부기술료는 전문기관에 납부합니다."}
     data.unlink()  # the file may be a link into DVC's cache
     data.write_text(text + json.dumps(extra, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert small.changed() == {"prepare", "idf", "teacher", "verify"} | AFTER_TRAIN
+    assert small.changed() == {"prepare", "eval", "convert"}
+    assert small.repro("prepare") == {"prepare"}
+    assert small.changed() == {"idf", "teacher", "verify"} | AFTER_TRAIN

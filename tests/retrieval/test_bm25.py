@@ -68,3 +68,14 @@ def test_documents_that_are_all_empty():
 
 def test_ties_go_to_the_earlier_document():
     assert search([[7]], documents=[[8], [7], [7], [7]], depth=2)[0] == [[1, 2]]
+
+
+def test_words_rank_as_their_ids_do():
+    words = {900: "결제", 5: "취소", 70000: "환불", 200001: "api"}
+    queries = [[900, 5], [200001, 200001], [70000], []]
+    ids, scores = search(queries)
+    as_words = ([[words[piece] for piece in text] for text in texts] for texts in (queries, DOCUMENTS))
+    word_ids, word_scores = search(*as_words)
+    assert word_ids == ids
+    np.testing.assert_allclose(word_scores, scores, rtol=1e-6)
+    assert search([["없다"]], [["결제"]], depth=1)[0] == [[-1]]

@@ -1,11 +1,14 @@
 """Records as tensors: order, padding, truncation, negatives and the pieces that occur."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from kosplade.corpus.records import Record
 from kosplade.training.batches import Collator, RecordDataset, occurring_pieces
-from kosplade.training.teacher import TeacherVectors
+from kosplade.training.teacher import Side, Teacher, text_numbers
 
 RECORDS = [
     Record("w5 w6", "w10 w11 w12 w13", ("w20", "w21")),
@@ -23,6 +26,28 @@ def test_records_by_index():
     dataset = RecordDataset(RECORDS)
     assert len(dataset) == 3
     assert dataset[2] is RECORDS[2]
+
+
+def test_a_record_is_read_when_it_is_asked_for(word_tokenizer):
+    class Counting(Sequence):
+        asked = ()
+
+        def __len__(self):
+            return 5_000_000
+
+        def __getitem__(self, index):
+            self.asked += (index,)
+            return RECORDS[index % 3]
+
+    records = Counting()
+    loader = DataLoader(
+        RecordDataset(records),
+        sampler=[4_999_999, 7, 0, 3],
+        batch_size=2,
+        collate_fn=Collator(word_tokenizer, 5, 4, 0, None),
+    )
+    assert next(iter(loader))["query_ids"].tolist() == [[0, 7, 2], [0, 7, 2]]
+    assert records.asked == (4_999_999, 7)
 
 
 def test_queries_and_positives_in_order_padded_and_cut(word_tokenizer):
@@ -53,18 +78,18 @@ def test_fewer_negatives_are_taken_than_there_are(word_tokenizer):
     assert collate(word_tokenizer, hard_negatives=1)["document_ids"][3, 1].item() == 20
 
 
-def test_teacher_scores_cover_the_negatives(word_tokenizer):
-    class Teacher(TeacherVectors):
-        def __init__(self):
-            pass
+def test_teacher_rows_cover_the_negatives(word_tokenizer):
+    def side(texts):
+        return Side(np.sort(text_numbers(texts)), np.empty((len(texts), 2), dtype=np.float16))
 
-        def scores(self, queries, documents):
-            return np.float32([[int(q[1]) * 100 + int(d[1:3]) for d in documents] for q in queries])
-
-    teacher = collate(word_tokenizer, hard_negatives=1, teacher=Teacher())["teacher"]
-    assert teacher.dtype == torch.float32
-    # Queries w5.., w7, w8..; documents w10.., w14, w15.., then the negatives w20, w10.. and w22..
-    assert teacher.tolist() == [[row + column for column in (10, 14, 15, 20, 10, 22)] for row in (500, 700, 800)]
+    queries = side([record.query for record in RECORDS])
+    documents = side([text for record in RECORDS for text in (record.positive, *record.negatives)])
+    batch = collate(word_tokenizer, hard_negatives=1, teacher=Teacher(queries, documents, lexical=None))
+    assert batch["teacher_query"].dtype == batch["teacher_document"].dtype == torch.int64
+    assert batch["teacher_query"].tolist() == queries.rows(record.query for record in RECORDS).tolist()
+    # Query 1 has no negative and borrows the positive of query 0.
+    texts = [*(record.positive for record in RECORDS), "w20", RECORDS[0].positive, "w22 w23"]
+    assert batch["teacher_document"].tolist() == documents.rows(texts).tolist()
 
 
 def test_occurring_pieces_leave_padding_out():

@@ -10,9 +10,10 @@ from transformers import BertConfig, BertForMaskedLM
 
 from kosplade.model import SparseEncoder
 from kosplade.params import LossParams
-from kosplade.training.objective import Objective, served_weights
+from kosplade.training.batches import occurring_pieces
+from kosplade.training.objective import Objective, Step, served_weights
 from kosplade.training.pieces import PieceSampler
-from kosplade.training.trainer import TwoTower
+from kosplade.training.trainer import TOWERS, TwoTower
 
 D = torch.float64
 OFF = LossParams(
@@ -24,6 +25,8 @@ OFF = LossParams(
     temperature_siamese=1.0,
     distillation=0.0,
     teacher_temperature=0.5,
+    teacher_lexical=0.25,
+    morphemes=0.0,
     self_reconstruction=0.0,
     positive=0.0,
     margin=0.0,
@@ -35,7 +38,7 @@ OFF = LossParams(
 V24 = {"idf_weighting": False, "stopword_mask": False}
 TERMS = (
     *("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive"),
-    *("self_reconstruction", "min_activation"),
+    *("self_reconstruction", "morphemes", "min_activation"),
 )
 
 # Pieces: 0 <s>, 1 <pad>, 2 </s>, 3 a masked particle, 4 to 6 words, 7 a word that no text has.
@@ -51,6 +54,8 @@ BATCH = {
     "query_mask": torch.tensor([[1, 1, 1, 1, 0], [1, 1, 1, 1, 0]]),
     "document_ids": torch.tensor([[0, 4, 2, 1], [0, 6, 3, 2]]),
     "document_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]),
+    "document_morpheme_ids": torch.tensor([[4, 7], [3, 0]]),
+    "document_morpheme_mask": torch.tensor([[1, 1], [1, 0]]),
     "teacher": torch.tensor([[0.9, 0.4], [0.6, 0.6]], dtype=D),
 }
 #                          <s>  pad </s>   3    4    5    6    7
@@ -71,8 +76,17 @@ def objective(lambda_flops=0.0, **changes) -> Objective:
     )
 
 
+def step_of(query, document, batch, pieces) -> Step:
+    """The weights with what the objective knows of the texts; the teacher's logits are its scores / .5."""
+    size = 8 if pieces is ALL or len(pieces) < 8 else 40
+    kinds = ("query", "document", "document_morpheme")
+    has = [occurring_pieces(batch[f"{kind}_ids"], batch[f"{kind}_mask"], size) for kind in kinds]
+    query_has, document_has, morphemes = (has_BV[:, pieces] for has_BV in has)
+    return Step(query, document, query_has, document_has, batch["teacher"] / 0.5, morphemes)
+
+
 def compute(it: Objective, query=QUERY, document=DOCUMENT, batch=BATCH, pieces=ALL, multiplicity=ONES, factor=1.0):
-    return it(query, document, batch, pieces, multiplicity, factor)
+    return it(step_of(query, document, batch, pieces), pieces, multiplicity, factor)
 
 
 def test_weights_of_an_inference_free_query():
@@ -177,6 +191,12 @@ def test_positive_and_self_reconstruction_by_hand():
     assert terms["self_reconstruction"].item() == 0.375
 
 
+def test_morphemes_by_hand():
+    # The first document wants 4 (1) and 7 (0, missing 1); the second wants masked 3, which does not count: 1 over 2.
+    _, terms = compute(objective(morphemes=1.0))
+    assert terms["morphemes"].item() == 0.5
+
+
 def test_min_activation_by_hand():
     # Top 2 of what is served: (1 + .5) / 2 = .75 and (2 + 3) / 2 = 2.5; floor 2: 1.25 and 0; mean .625.
     _, terms = compute(objective(min_activation=1.0))
@@ -185,7 +205,7 @@ def test_min_activation_by_hand():
 
 def with_negatives(batch: dict) -> dict:
     batch = dict(batch)
-    for key in ("document_ids", "document_mask"):
+    for key in [key for key in batch if key.startswith("document")]:
         batch[key] = torch.cat([batch[key], batch[key].flip(0)])
     batch["teacher"] = torch.cat([batch["teacher"], batch["teacher"] / 2], dim=1)
     return batch
@@ -214,7 +234,8 @@ def test_an_option_adds_its_weighted_term_and_a_gradient(name):
 
 
 def test_every_option_of_the_loss_is_tested_here():
-    settings = {"margin_size", "min_activation_top_k", "min_activation_floor", "teacher_temperature", *V24}
+    settings = {"margin_size", "min_activation_top_k", "min_activation_floor", *V24}
+    settings |= {"teacher_temperature", "teacher_lexical"}  # tests/training/test_teacher.py
     settings |= {"temperature_inference_free", "temperature_siamese"}
     assert {field.name for field in fields(LossParams)} == settings | set(TERMS)
 
@@ -257,7 +278,7 @@ def test_which_pieces_take_part_in_the_scores(recipe, piece):
 
 def test_figures_of_a_batch_by_hand():
     multiplicity = torch.tensor([1.0, 1, 1, 1, 1, 1, 2, 2])
-    figures = objective().sparsity(QUERY, DOCUMENT, BATCH, ALL, multiplicity)
+    figures = objective().sparsity(step_of(QUERY, DOCUMENT, BATCH, ALL), ALL, multiplicity)
     assert {name: value.item() for name, value in figures.items()} == pytest.approx(
         {
             # <s>, 3, 4 and 3, 5
@@ -342,6 +363,8 @@ def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
     ]
     present = [torch.relu(1 - document[i, v]) for i in range(count) for v in own_q[i] if served[v]]
     own = [torch.relu(1 - document[i, v]) for i in range(len(document)) for v in own_d[i] if served[v]]
+    wanted = [set(row.tolist()) for row in batch["document_morpheme_ids"]]
+    missing = [torch.relu(1 - document[i, v]) for i in range(len(document)) for v in wanted[i] if served[v]]
     tops = [d[served].sort(descending=True).values[: recipe.min_activation_top_k].mean() for d in document]
     low_tops = [torch.relu(recipe.min_activation_floor - top) for top in tops]
     return (
@@ -352,6 +375,7 @@ def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
         + recipe.margin * sum(gaps) / len(gaps)
         + recipe.positive * sum(present) / len(present)
         + recipe.self_reconstruction * sum(own) / len(own)
+        + recipe.morphemes * sum(missing) / len(missing)
         + recipe.min_activation * sum(low_tops) / len(low_tops)
     )
 
@@ -368,6 +392,8 @@ def test_loss_and_gradients_equal_those_from_full_logits(changes):
         batch[f"{side}_ids"] = torch.where(mask.bool(), ids, 1)
         batch[f"{side}_mask"] = mask
     batch["teacher"] = torch.rand(3, 9, generator=generator, dtype=D)
+    batch["document_morpheme_ids"] = torch.randint(5, 40, (9, 4), generator=generator)
+    batch["document_morpheme_mask"] = torch.ones(9, 4, dtype=torch.long)
     frequency = torch.randint(0, 4, (40,), generator=generator)
     idf = torch.rand(40, generator=generator, dtype=D) * 3
     special = torch.arange(40) < 5
@@ -382,10 +408,10 @@ def test_loss_and_gradients_equal_those_from_full_logits(changes):
 
     encoder = SparseEncoder(mlm)
     pieces, multiplicity = PieceSampler(special | stopword, 0, 1).draw(0)
-    towers = {key: value for key, value in batch.items() if key != "teacher"}
+    towers = {key: batch[key] for key in TOWERS}
     query, document = TwoTower(encoder)(**towers, pieces_P=pieces)
     it = Objective(recipe, *tables, lambda_flops=0.02, idf_alpha=2.5, stopword_penalty=5.0)
-    loss, _ = it(query, document, batch, pieces, multiplicity, 0.5)
+    loss, _ = it(step_of(query, document, batch, pieces), pieces, multiplicity, 0.5)
     loss.backward()
 
     assert loss.item() == pytest.approx(expected.item(), rel=1e-9)

@@ -1,4 +1,4 @@
-"""Dense teacher vectors: pooling, order, cache and cosines."""
+"""Dense teacher vectors: pooling, order, cache and look-up."""
 
 from types import SimpleNamespace
 
@@ -9,7 +9,9 @@ from transformers import BertConfig, BertModel
 
 from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
-from kosplade.training.teacher import encode_dense, load_teacher, save_vectors
+from kosplade.training import teacher as module
+from kosplade.training.lexical import count_terms, save_rows
+from kosplade.training.teacher import encode_dense, load_teacher, text_numbers, write_side
 
 TEXTS = ["w5 w6 w7", "w8", "w9 w10 w11 w12 w13 w14", "w15 w16"]
 
@@ -74,30 +76,107 @@ def test_long_texts_are_cut(encoder, word_tokenizer):
     np.testing.assert_allclose(cut, encode(encoder, word_tokenizer, texts=["w9 w10"]), atol=1e-6)
 
 
+def cache(folder, side, vectors, numbers):
+    """Cache hand-written vectors {text: (x, y)} and the words of the texts, without BM25: each counts 1."""
+
+    def encode(chunk):
+        return np.float32([vectors[text] for text in chunk])
+
+    def count(chunk):
+        return count_terms([text.split() for text in chunk], numbers, grow=side == "documents")
+
+    counts_NT = write_side(folder, side, lambda: list(vectors), encode=encode, dimensions=2, count=count)
+    save_rows(folder, side, counts_NT)
+
+
+def cache_both(folder, queries, documents):
+    numbers = {}
+    cache(folder, "documents", documents, numbers)
+    cache(folder, "queries", queries, numbers)
+    np.save(folder / "terms.npy", len(numbers))
+    return folder
+
+
+QUERIES = {"q1 x": (1, 0), "q2": (0.6, 0.8)}
+DOCUMENTS = {"d1 x": (0, 1), "d2": (1, 0), "d3 x q2 x": (0.8, 0.6)}
+
+
 @pytest.fixture
 def folder(tmp_path):
-    save_vectors(tmp_path, "queries", [text_id("q1"), text_id("q2")], np.float32([[1, 0], [0.6, 0.8]]))
-    save_vectors(
-        tmp_path, "documents", [text_id(t) for t in ("d1", "d2", "d3")], np.float32([[0, 1], [1, 0], [0.8, 0.6]])
-    )
-    return tmp_path
+    return cache_both(tmp_path, QUERIES, DOCUMENTS)
 
 
-def test_cosines_by_hand(folder):
-    scores = load_teacher(folder).scores(["q2", "q1", "q2"], ["d3", "d1"])
-    assert scores.dtype == np.float32
-    # q2 . d3 = .6 * .8 + .8 * .6 = .96, q2 . d1 = .8; q1 . d3 = .8, q1 . d1 = 0. float16 keeps three digits.
-    np.testing.assert_allclose(scores, [[0.96, 0.8], [0.8, 0.0], [0.96, 0.8]], atol=1e-3)
+def test_vectors_of_texts_in_the_order_asked(folder):
+    teacher = load_teacher(folder)
+    for side, vectors in ((teacher.queries, QUERIES), (teacher.documents, DOCUMENTS)):
+        texts = [*reversed(vectors), *vectors]
+        found = side.vectors(side.rows(iter(texts)))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, [vectors[text] for text in texts], atol=1e-3)  # float16 keeps three digits
+
+
+def test_cosines_and_shared_terms_add_up(folder):
+    teacher = load_teacher(folder)
+    queries, documents = teacher.queries.rows(["q2", "q1 x"]), teacher.documents.rows(["d3 x q2 x", "d1 x", "d2"])
+    logits = teacher.logits(queries, documents, temperature=0.5, lexical_weight=10)
+    assert logits.dtype == np.float32
+    # q2: .6 * .8 + .8 * .6 = .96, .8 and .6; it shares itself with d3. q1: .8, 0 and 1; x is twice in d3, once in d1.
+    np.testing.assert_allclose(logits, [[1.92 + 10, 1.6, 1.2], [1.6 + 20, 10, 2]], atol=1e-2)
 
 
 def test_texts_are_found_whatever_their_blanks(folder):
-    assert load_teacher(folder).scores([" q1\n"], ["d2"])[0, 0] == 1
+    queries = load_teacher(folder).queries
+    assert queries.rows([" q1  x\n"]).tolist() == queries.rows(["q1 x"]).tolist()
 
 
-def test_vectors_are_memory_mapped_float16(folder):
-    teacher = load_teacher(folder)
-    assert isinstance(teacher.queries_ND, np.memmap)
-    assert teacher.documents_ND.dtype == np.float16
+def test_every_one_of_many_texts_is_found_and_no_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 64)
+    texts = [f"글 {n}" for n in range(1000)]
+    vectors = {text: (n, n % 7) for n, text in enumerate(texts)}
+    teacher = load_teacher(cache_both(tmp_path, vectors, vectors))
+    rows = teacher.queries.rows(texts[::-1])
+    assert teacher.queries.vectors(rows).tolist() == [list(vectors[text]) for text in texts[::-1]]
+    # Each text shares "글" with every text and its number with itself alone.
+    assert (teacher.lexical.scores(rows, teacher.documents.rows(texts[::-1])) == 1 + np.eye(1000)).all()
+    assert np.load(tmp_path / "queries_ids.npy").tolist() == sorted(int(text_id(text), 16) for text in texts)
+    for n in range(1000, 1100):
+        with pytest.raises(UserError):
+            teacher.queries.rows([texts[0], f"글 {n}"])
+
+
+def test_a_text_is_encoded_once_where_it_first_stands_and_in_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    seen = []
+
+    def encode(chunk):
+        seen.append(chunk)
+        return np.ones((len(chunk), 2), dtype=np.float32)
+
+    def count(chunk):
+        return count_terms([[text] for text in chunk], numbers, grow=True)
+
+    numbers = {}
+    texts = ["a", "b", "a", " b ", "c", "d", "c", "e"]
+    counts = write_side(tmp_path, "queries", lambda: iter(texts), encode=encode, dimensions=2, count=count)
+    assert seen == [["a", "b"], ["c", "d"], ["e"]]
+    # Rows stand in the order of the ids, the chunks of the terms notwithstanding.
+    ordered = sorted("abcde", key=text_id)
+    assert counts.toarray().tolist() == [[float(numbers[text] == term) for term in range(5)] for text in ordered]
+
+
+def test_ids_and_vectors_are_memory_mapped_and_vectors_float16(folder):
+    queries = load_teacher(folder).queries
+    assert isinstance(queries.ids_N, np.memmap)
+    assert isinstance(queries.vectors_ND, np.memmap)
+    assert (queries.ids_N.dtype, queries.vectors_ND.dtype) == (np.uint64, np.float16)
+
+
+def test_equal_texts_give_equal_bytes(folder, tmp_path):
+    again = tmp_path / "again"
+    again.mkdir()
+    cache_both(again, QUERIES, DOCUMENTS)
+    for path in again.iterdir():
+        assert path.read_bytes() == (folder / path.name).read_bytes()
 
 
 def message(action) -> str:
@@ -107,20 +186,26 @@ def message(action) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(("queries", "documents"), [(["q3"], ["d1"]), (["q1"], ["q1"])])
+@pytest.mark.parametrize(("queries", "documents"), [(["q3"], ["d2"]), (["q2"], ["q2"])])
 def test_a_text_that_the_teacher_never_saw(folder, queries, documents):
     teacher = load_teacher(folder)
-    assert message(lambda: teacher.scores(queries, documents)) == (
-        "outputs/teacher lacks a training text. Run: dvc repro teacher"
-    )
+
+    def look_up():
+        teacher.queries.rows(queries)
+        teacher.documents.rows(documents)
+
+    assert message(look_up) == "outputs/teacher lacks a training text. Run: dvc repro teacher"
 
 
-@pytest.mark.parametrize("name", ["queries.npy", "queries.txt", "documents.npy", "documents.txt"])
+@pytest.mark.parametrize(
+    "name", ["queries.npy", "queries_ids.npy", "documents.npy", "documents_indices.npy", "terms.npy"]
+)
 def test_a_missing_file(folder, name):
     (folder / name).unlink()
     assert message(lambda: load_teacher(folder)) == f"{folder} has no teacher vectors. Run: dvc repro teacher"
 
 
+@pytest.mark.parametrize("name", ["documents.npy", "queries_ids.npy", "queries_indptr.npy", "terms.npy"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -129,8 +214,8 @@ def test_a_missing_file(folder, name):
         lambda data: b"",
     ],
 )
-def test_a_damaged_file(folder, damage):
-    path = folder / "documents.npy"
+def test_a_damaged_file(folder, name, damage):
+    path = folder / name
     path.write_bytes(damage(path.read_bytes()))
     text = message(lambda: load_teacher(folder))
     assert text.startswith(f"{path} cannot be read (")
@@ -138,7 +223,14 @@ def test_a_damaged_file(folder, damage):
 
 
 def test_ids_and_vectors_of_different_length(folder):
-    (folder / "queries.txt").write_text(text_id("q1") + "\n")
+    np.save(folder / "queries_ids.npy", text_numbers(["q2"]))
     assert message(lambda: load_teacher(folder)) == (
-        f"{folder}: queries.txt and queries.npy differ in length. Run: dvc repro -f teacher"
+        f"{folder}: queries_ids.npy and queries.npy differ in length. Run: dvc repro -f teacher"
+    )
+
+
+def test_lexical_rows_of_other_texts(folder):
+    save_rows(folder, "queries", count_terms([["x"]], {"x": 0}, grow=False))
+    assert message(lambda: load_teacher(folder)) == (
+        f"{folder}: the dense and the lexical teacher differ in texts. Run: dvc repro -f teacher"
     )

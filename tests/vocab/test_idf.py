@@ -1,11 +1,21 @@
 """IDF against the formula worked out by hand, on the real tokenizer."""
 
+import os
 import weakref
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import AddedToken, Regex, normalizers, pre_tokenizers
 
-from kosplade.vocab.idf import DocumentFrequencies, count_documents
+from kosplade.errors import UserError
+from kosplade.files import read_jsonl
+from kosplade.vocab import idf
+from kosplade.vocab.idf import DocumentFrequencies, count_documents, count_shards, splits_at_spaces
 
 TEXTS = ["서울 맛집", "서울 서울 부산", "부산에서 서울"]
 
@@ -97,3 +107,152 @@ def test_earlier_calls_with_truncation_and_padding_leave_no_trace(tokenizer):
     found = count(tokenizer, texts)
     tokenizer(texts)  # takes the settings back, for the tests that follow
     np.testing.assert_array_equal(found.counts_V, expected.counts_V)
+
+
+ODD = [
+    "  두 칸  띄우고 \t탭 \n줄 ",
+    "전각\u3000공백과\u00a0붙임 공백",
+    "a<mask> b</s>c <pad>",
+    " \u0308 e\u0301 \u0600 \u0600나 \u200d 가\ufe0f",
+    "각 \u1100\u1161\u11a8 ﷺ ½ ㈜ ㎏ ｶﾞ 🇰🇷 👩‍💻",
+    "▁ ▁가 가▁나 \x00 \x7f \ufeff",
+    "",
+    " ",
+]
+
+
+def plainly(tokenizer, texts: list[str]) -> np.ndarray:
+    """Counts by one call of the tokenizer a text."""
+    counts_V = np.zeros(len(tokenizer), dtype=np.int64)
+    for text in texts:
+        counts_V[np.unique(np.array(tokenizer(text, add_special_tokens=False)["input_ids"], dtype=np.int64))] += 1
+    return counts_V
+
+
+def test_word_by_word_is_text_by_text(tokenizer, written):
+    assert splits_at_spaces(tokenizer.backend_tokenizer)
+    texts = [*ODD, *(" ".join(ODD[:n]) for n in range(len(ODD))), *written]
+    np.testing.assert_array_equal(count(tokenizer, texts, 50).counts_V, plainly(tokenizer, texts))
+
+
+def test_forgetting_words_changes_nothing(tokenizer, written, monkeypatch):
+    whole = count(tokenizer, written, 10)
+    monkeypatch.setattr(idf, "WORDS_KEPT", 100)
+    np.testing.assert_array_equal(count(tokenizer, written, 10).counts_V, whole.counts_V)
+
+
+def test_a_tokenizer_that_looks_across_spaces_is_given_whole_texts(word_tokenizer):
+    word_tokenizer.backend_tokenizer.normalizer = normalizers.Replace("w5 w6", "w7")
+    texts = ["w5 w6", "w5 w6 w8", "w5 w8", "w6 w5"]
+    counted = count(word_tokenizer, texts)
+    np.testing.assert_array_equal(counted.counts_V, plainly(word_tokenizer, texts))
+    assert counted.counts_V[5:9].tolist() == [2, 1, 2, 2]
+
+
+def test_words_are_counted_alone_where_no_part_looks_across_spaces(word_tokenizer):
+    backend = word_tokenizer.backend_tokenizer
+    words, metaspace = pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace
+    assert splits_at_spaces(backend)
+    for part, expected in (
+        (pre_tokenizers.Sequence([words, metaspace(prepend_scheme="always")]), True),
+        (pre_tokenizers.Sequence([words, metaspace(prepend_scheme="first")]), False),
+        (pre_tokenizers.Sequence([metaspace(prepend_scheme="always"), words]), False),
+        (pre_tokenizers.ByteLevel(), False),
+    ):
+        backend.pre_tokenizer = part
+        assert splits_at_spaces(backend) is expected
+    backend.pre_tokenizer = words
+    for part, expected in (
+        (normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]), True),
+        (normalizers.Replace(Regex(" {2,}"), " "), True),
+        (normalizers.Sequence([normalizers.NFKC(), normalizers.Prepend("x")]), False),
+    ):
+        backend.normalizer = part
+        assert splits_at_spaces(backend) is expected
+
+
+def test_an_added_piece_with_a_space_is_found(word_tokenizer):
+    word_tokenizer.add_tokens([AddedToken("w5 w6")])
+    assert not splits_at_spaces(word_tokenizer.backend_tokenizer)
+    assert count(word_tokenizer, ["w7 w5 w6"]).counts_V[[5, 6, 7, 40]].tolist() == [0, 0, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def folder(tokenizer, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written() -> list[str]:
+    """Questions that people would type, from the repository."""
+    return [row["query"] for row in read_jsonl(Path(__file__).parents[2] / "data/queries/test.jsonl", ("query",))]
+
+
+def refuse(*_) -> DocumentFrequencies:
+    raise AssertionError("counted in this process")
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_add_up_to_the_bit(tokenizer, folder, written, monkeypatch, processes):
+    whole = count(tokenizer, written, batch_size=100)
+    started = []
+
+    class Recorded(ProcessPoolExecutor):
+        def __init__(self, workers, *rest):
+            started.append(workers)
+            super().__init__(workers, *rest)
+
+    monkeypatch.setattr(idf, "ProcessPoolExecutor", Recorded)
+    monkeypatch.setattr(idf, "count_documents", refuse)  # here only: the processes import the module anew
+    summed = count_shards(partial(islice, written), len(written), folder, 50, processes)
+    assert started == [processes]
+    assert summed.documents == whole.documents == len(written)
+    assert summed.counts_V.tobytes() == whole.counts_V.tobytes()
+    assert summed.idf().tobytes() == whole.idf().tobytes()
+
+
+def test_one_process_is_this_one(tokenizer, folder, written, monkeypatch):
+    whole = count(tokenizer, written)
+    monkeypatch.setattr(idf, "ProcessPoolExecutor", refuse)
+    counted = count_shards(partial(islice, written), len(written), folder, 50, 1)
+    assert counted.idf().tobytes() == whole.idf().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("processes", "cores", "total", "ranges", "threads"),
+    [
+        (0, 4, 10, [(0, 2), (2, 5), (5, 7), (7, 10)], 1),
+        (2, 8, 10, [(0, 5), (5, 10)], 4),
+        (3, 2, 7, [(0, 2), (2, 4), (4, 7)], 1),
+        (5, 2, 3, [(0, 1), (1, 2), (2, 3)], 1),
+    ],
+)
+def test_every_process_has_a_range_and_its_share_of_the_cores(monkeypatch, processes, cores, total, ranges, threads):
+    class Pool(ExitStack):
+        """Counts nothing: checks what it is asked."""
+
+        def __init__(self, workers, _context, _initializer, initargs):
+            super().__init__()
+            assert (workers, initargs) == (len(ranges), (threads,))
+
+        def map(self, _count, starts, stops):
+            assert list(zip(starts, stops, strict=True)) == ranges
+            return [DocumentFrequencies(np.ones(1, dtype=np.int64), stop - start) for start, stop in ranges]
+
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(idf, "ProcessPoolExecutor", Pool)
+    summed = count_shards(partial(islice, []), total, Path("unused"), 1, processes)
+    assert (summed.documents, summed.counts_V.tolist()) == (total, [len(ranges)])
+
+
+def test_an_error_of_a_process_is_the_users(tmp_path):
+    with pytest.raises(UserError, match=r"not found\. Run: dvc repro backbone"):
+        count_shards(partial(islice, TEXTS), len(TEXTS), tmp_path / "missing", 2, 2)
+
+
+def test_a_process_that_is_killed(folder):
+    # max(start, stop, key=os._exit) ends the process that opens the texts as suddenly as a kill.
+    with pytest.raises(UserError, match=r"killed.*Lower idf.processes\."):
+        count_shards(partial(max, key=os._exit), 2, folder, 2, 2)

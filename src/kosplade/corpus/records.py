@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl, read_numbered
+from kosplade.files import has_half_character, read_jsonl, read_numbered
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ def read_records(file: Path) -> Iterator[Record]:
             negatives = [negatives]
         if not isinstance(negatives, list) or not all(isinstance(text, str) for text in negatives):
             raise UserError(f"{file}:{number}: field 'negative' must be a string or a list of strings.")
+        if any(map(has_half_character, negatives)):
+            raise UserError(f"{file}:{number}: field 'negative' holds half a character (a lone surrogate). Repair it.")
         negatives = tuple(unicodedata.normalize("NFC", text) for text in negatives if text.strip())
         yield Record(row["query"], row["positive"], negatives, str(row.get("kind", "")))
 

@@ -6,7 +6,12 @@ from kosplade.retrieval.table import format_table
 
 COLUMNS = ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
 KEYS = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
-SYSTEMS = {"inference_free": "inference-free queries", "siamese": "encoded queries", "bm25": "BM25, same pieces"}
+SYSTEMS = {
+    "inference_free": "inference-free queries",
+    "siamese": "encoded queries",
+    "bm25": "BM25, same pieces",
+    "bm25_kiwi": "BM25, Kiwi morphemes",
+}
 
 
 def reported_split(metrics: dict[str, Any]) -> str:
@@ -22,6 +27,18 @@ def retrieval_table(metrics: dict[str, Any]) -> str:
         for name, title in SYSTEMS.items()
     ]
     return format_table(rows, COLUMNS)
+
+
+def gain_lines(metrics: dict[str, Any]) -> str:
+    """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
+    pairs = metrics[reported_split(metrics)]["ndcg10_gain"]
+    lines = [
+        f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain['difference']:+.3f}, p = {gain['p_holm']:.4f}"
+        for system, baselines in pairs.items()
+        for baseline, gain in baselines.items()
+    ]
+    title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
+    return "\n".join([title, "", *lines])
 
 
 def kind_table(kinds: dict[str, Any]) -> str:
@@ -60,6 +77,8 @@ Base model: {base}. A text becomes one non-negative weight for each piece of the
 {retrieval[split]["queries"]} {split} queries, {retrieval["documents"]} documents.
 
 {retrieval_table(retrieval)}
+
+{gain_lines(retrieval)}
 
 Sparsity of raw document vectors, before stopword pieces are taken out:
 

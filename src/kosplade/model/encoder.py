@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -33,6 +34,7 @@ class SparseEncoder(nn.Module):
         self.decoder = decoder
         self._slot = next(name for name, module in mlm.named_modules() if module is decoder)
         self.mlm.set_submodule(self._slot, nn.Identity())
+        self._row_gradients = False
 
     @classmethod
     def load(cls, folder: str | Path) -> "SparseEncoder":
@@ -43,12 +45,17 @@ class SparseEncoder(nn.Module):
     def vocab_size(self) -> int:
         return self.decoder.weight.shape[0]
 
+    def use_row_gradients(self) -> None:
+        """Let the word embeddings get sparse gradients: of the pieces read and computed, not of the vocabulary."""
+        self.mlm.get_input_embeddings().sparse = True
+        self._row_gradients = True
+
     def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
-        """Raw weights (nothing masked) of all pieces [B, V], or of `pieces_P` (int64 ids) [B, P]."""
+        """Raw weights (nothing masked) of all pieces [B, V], or of `pieces_P` (distinct ids, int64, rising) [B, P]."""
         hidden_BLD = self.mlm(input_ids=input_ids_BL, attention_mask=attention_mask_BL).logits
         weight_VD, bias_V = self.decoder.weight, self.decoder.bias
-        if pieces_P is not None:
-            weight_VD, bias_V = weight_VD[pieces_P], bias_V[pieces_P]
+        if pieces_P is not None and len(pieces_P) < self.vocab_size:
+            weight_VD, bias_V = F.embedding(pieces_P, weight_VD, sparse=self._row_gradients), bias_V[pieces_P]
         return max_pool_head(hidden_BLD, attention_mask_BL, weight_VD, bias_V)
 
     @contextmanager

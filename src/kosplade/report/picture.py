@@ -12,7 +12,7 @@ import torch
 
 from kosplade.files import replacing
 from kosplade.stages.inputs import BACKBONE, MASK
-from kosplade.training.trainer import load_trained
+from kosplade.training.weights import load_trained
 from kosplade.vocab.tables import load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.export.card import kind_table, reported_split, retrieval_table
+from kosplade.export.card import gain_lines, kind_table, reported_split, retrieval_table
 from kosplade.files import read_json
 from kosplade.params import load_params
 from kosplade.retrieval.table import format_table
@@ -24,12 +24,12 @@ TARGETS = (
 
 
 def retrieval(metrics: Path) -> str:
-    """The retrieval table and nDCG@10 by kind of query."""
+    """The retrieval table, how sure its gains over BM25 are, and nDCG@10 by kind of query."""
     figures = read_json(metrics / "eval.json", REMEDY)
     kinds = read_json(metrics / "eval_by_kind.json", REMEDY)
     split = reported_split(figures)
     head = f"{figures[split]['queries']} {split} queries, {figures['documents']} documents"
-    return f"{head}\n\n{retrieval_table(figures)}\n\n{kind_table(kinds)}"
+    return f"{head}\n\n{retrieval_table(figures)}\n\n{gain_lines(figures)}\n\n{kind_table(kinds)}"
 
 
 def sparsity(metrics: Path) -> str:

@@ -20,18 +20,20 @@ def run_stage(stage: str, body: Callable[[Params], str]) -> None:
 
     Seconds go to outputs/timings/<stage>.json, outside DVC: they differ between two equal runs.
     """
-    if os.environ.get("RANK", "0") != "0":
+    is_first = os.environ.get("RANK", "0") == "0"
+    if not is_first:  # several training processes fail together and speak once
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
     started = time.perf_counter()
     try:
         closing = body(load_params())
     except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        if is_first:
+            print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print(f"Error: stage {stage} was interrupted. Run the same command again.", file=sys.stderr)
         sys.exit(130)
     seconds = time.perf_counter() - started
-    if os.environ.get("RANK", "0") == "0":
+    if is_first:
         write_json(f"outputs/timings/{stage}.json", {"seconds": round(seconds, 1)})
     say(stage, f"{closing} ({seconds:.0f} s)")

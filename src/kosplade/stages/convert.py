@@ -12,7 +12,7 @@ from kosplade.retrieval.beir import read_collection
 from kosplade.stages import run_stage
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
-from kosplade.training.trainer import load_trained
+from kosplade.training.weights import load_trained
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8

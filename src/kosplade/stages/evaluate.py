@@ -1,4 +1,4 @@
-"""Stage `eval`: retrieval beside BM25 over the same pieces, by kind of query, and sparsity of raw vectors."""
+"""Stage `eval`: retrieval beside BM25 over pieces and over morphemes, by kind of query, and sparsity of raw vectors."""
 
 from pathlib import Path
 
@@ -9,18 +9,20 @@ from scipy.sparse import csr_matrix
 from kosplade.files import write_json
 from kosplade.model import SparseEncoder
 from kosplade.params import Params
-from kosplade.retrieval.beir import Collection, read_collection
+from kosplade.retrieval.beir import read_collection
 from kosplade.retrieval.bm25 import bm25_search
-from kosplade.retrieval.bootstrap import interval
 from kosplade.retrieval.encoding import inference_free, used_pieces, without
+from kosplade.retrieval.kinds import ndcg_by_kind
 from kosplade.retrieval.metrics import per_query, retrieval_metrics
+from kosplade.retrieval.morphemes import Morphemes
 from kosplade.retrieval.search import search, to_run
+from kosplade.retrieval.significance import gains
 from kosplade.retrieval.sparsity import retrieval_flops, sparsity_metrics
 from kosplade.stages import run_stage, say
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
 from kosplade.training.run import Tables
-from kosplade.training.trainer import load_trained
+from kosplade.training.weights import load_trained
 from kosplade.vocab.pieces import ascii_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
@@ -28,15 +30,18 @@ RETRIEVAL = Path("metrics/eval.json")
 KINDS = Path("metrics/eval_by_kind.json")
 SPARSITY = Path("metrics/sparsity.json")
 SPLITS = ("val", "test")
-SAMPLE_SEED = 0  # of the documents for sparsity and of the intervals: the same for every seed of training
+WAYS = ("inference_free", "siamese")  # of making a query's vector
+BASELINES = ("bm25", "bm25_kiwi")
+SAMPLE_SEED = 0  # of the documents for sparsity, the intervals and the tests: the same for every seed of training
 
 
 class Evaluation:
-    """Model, tokenizer and tables, with the lengths and batch size of params.yaml."""
+    """Model, tokenizer, Kiwi and tables, with the lengths and batch size of params.yaml."""
 
     def __init__(self, params: Params):
         self.params = params
         self.tokenizer = load_tokenizer(BACKBONE)
+        self.morphemes = Morphemes()
         self.tables: Tables = open_tables(self.tokenizer)
         self.encoder: SparseEncoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
         self.query_weight_V, hidden_V = served_weights(
@@ -68,31 +73,15 @@ class Evaluation:
             "siamese": without(self.raw(texts, "query", label), self.hidden_V),
         }
 
-    def bm25(self, collection: Collection) -> tuple[np.ndarray, np.ndarray]:
-        """The baseline over the same pieces, special ones left out."""
-        queries, documents = (
-            [[piece for piece in ids if piece not in self.special] for ids in self.pieces(texts, side)]
-            for texts, side in ((collection.queries, "query"), (collection.documents, "document"))
-        )
+    def tokens(self, texts: list[str], side: str, label: str) -> dict[str, list]:
+        """What the baselines read: pieces as the model reads them, special ones left out; morphemes of whole texts."""
+        pieces = [[piece for piece in ids if piece not in self.special] for ids in self.pieces(texts, side)]
+        return {"bm25": pieces, "bm25_kiwi": self.morphemes(texts, f"eval: morphemes of {label}")}
+
+    def bm25(self, queries: list[list], documents: list[list]) -> tuple[np.ndarray, np.ndarray]:
+        """A baseline over lists of tokens."""
         settings = self.params.eval
         return bm25_search(queries, documents, k1=settings.bm25_k1, b=settings.bm25_b, depth=settings.depth)
-
-
-def by_kind(collection: Collection, runs: dict[str, dict], seed: int) -> dict[str, dict]:
-    """nDCG@10 of every system with its 95 % interval, over all queries and over those of each kind."""
-    kinds = {"all": collection.query_ids}
-    for query, kind in zip(collection.query_ids, collection.query_kinds, strict=True):
-        kinds.setdefault(kind or "unknown", []).append(query)
-    values = {name: per_query(collection.qrels, run, "ndcg10") for name, run in runs.items()}
-    rows: dict[str, dict] = {}
-    for kind, queries in kinds.items():
-        rows[kind] = {"queries": len(queries)}
-        for name in runs:
-            scores = [values[name][query] for query in queries]
-            low, high = interval(scores, seed)
-            mean = sum(scores) / len(scores)
-            rows[kind][name] = {"ndcg10": round(mean, 6), "low": round(low, 6), "high": round(high, 6)}
-    return rows
 
 
 def body(params: Params) -> str:
@@ -105,15 +94,19 @@ def body(params: Params) -> str:
     needed_P = used_pieces(*(vectors for ways in queries.values() for vectors in ways.values()))
     documents_NV = without(evaluation.raw(documents, "document", "documents", needed_P), evaluation.hidden_V)
 
+    indexed = evaluation.tokens(documents, "document", "documents")
     figures: dict = {"documents": len(documents)}
     kinds: dict = {}
     for split, collection in collections.items():
         found = {way: search(vectors, documents_NV, params.eval.depth) for way, vectors in queries[split].items()}
-        found["bm25"] = evaluation.bm25(collection)
+        asked = evaluation.tokens(collection.queries, "query", f"{split} queries")
+        found |= {name: evaluation.bm25(asked[name], indexed[name]) for name in BASELINES}
         runs = {name: to_run(collection.query_ids, collection.document_ids, *top) for name, top in found.items()}
         figures[split] = {"queries": len(collection.queries)}
         figures[split] |= {name: retrieval_metrics(collection.qrels, run) for name, run in runs.items()}
-        kinds[split] = by_kind(collection, runs, SAMPLE_SEED)
+        ndcg = {name: per_query(collection.qrels, run, "ndcg10") for name, run in runs.items()}
+        figures[split]["ndcg10_gain"] = gains(ndcg, WAYS, BASELINES, SAMPLE_SEED)
+        kinds[split] = ndcg_by_kind(ndcg, collection.query_ids, collection.query_kinds, SAMPLE_SEED)
 
     rng = np.random.default_rng(SAMPLE_SEED)
     count = min(params.eval.sparsity_documents, len(documents))
@@ -135,8 +128,8 @@ def body(params: Params) -> str:
     write_json(RETRIEVAL, figures)
     write_json(KINDS, kinds)
     write_json(SPARSITY, sparsity)
-    ndcg = {name: figures[last][name]["ndcg10"] for name in ("inference_free", "siamese", "bm25")}
-    return f"{last} nDCG@10: {', '.join(f'{name} {value:.3f}' for name, value in ndcg.items())}"
+    closing = ", ".join(f"{name} {figures[last][name]['ndcg10']:.3f}" for name in (*WAYS, *BASELINES))
+    return f"{last} nDCG@10: {closing}"
 
 
 def main() -> None:

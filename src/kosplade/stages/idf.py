@@ -1,26 +1,31 @@
 """Stage `idf`: BM25 IDF of every piece over the training documents."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from kosplade.corpus.records import read_training
+from kosplade.corpus.triplets import open_triplets
 from kosplade.params import Params
 from kosplade.stages import run_stage
-from kosplade.vocab.idf import count_documents
+from kosplade.vocab.idf import count_shards
 from kosplade.vocab.tables import save_idf
-from kosplade.vocab.tokenizer import load_tokenizer
 
-DATA = Path("data/v24.0")
+TRIPLETS = Path("data/train.arrow")
 BACKBONE = Path("data/backbone")
 IDF = Path("outputs/idf_weights/xlmr_v25_idf.pt")
 
 
+def documents(start: int, stop: int) -> Iterator[str]:
+    """Positives of a range of the training records; each process that counts maps the file itself."""
+    triplets = open_triplets(TRIPLETS)
+    return (triplets[number].positive for number in range(start, stop))
+
+
 def body(params: Params) -> str:
-    tokenizer = load_tokenizer(BACKBONE)
-    documents = (record.positive for record in read_training(DATA))
-    frequencies = count_documents(documents, tokenizer, params.idf.batch_size)
+    total = len(open_triplets(TRIPLETS))
+    frequencies = count_shards(documents, total, BACKBONE, params.idf.batch_size, params.idf.processes)
     save_idf(IDF, frequencies)
     seen = int((frequencies.counts_V > 0).sum())
-    return f"{IDF}: {frequencies.documents} documents, {seen} of {len(tokenizer)} pieces occur"
+    return f"{IDF}: {frequencies.documents} documents, {seen} of {len(frequencies.counts_V)} pieces occur"
 
 
 def main() -> None:

@@ -1,21 +1,24 @@
 """What the stages verify, train, eval and convert share: the outs of earlier stages, opened and checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
-from kosplade.corpus.records import Record, read_training
+from kosplade.corpus.records import Record
+from kosplade.corpus.triplets import open_triplets
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import Params
 from kosplade.training.run import Tables, build_trainer
-from kosplade.training.teacher import TeacherVectors, load_teacher
+from kosplade.training.teacher import Teacher, load_teacher
 from kosplade.training.trainer import SparseTrainer
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
 DATA = Path("data/v24.0")
+TRIPLETS = Path("data/train.arrow")
 BACKBONE = Path("data/backbone")
 IDF = Path("outputs/idf_weights/xlmr_v25_idf.pt")
 MASK = Path("outputs/idf_weights/xlmr_stopword_mask.pt")
@@ -39,8 +42,8 @@ class Training:
 
     tokenizer: PreTrainedTokenizerBase
     tables: Tables
-    teacher: TeacherVectors | None
-    records: list[Record]
+    teacher: Teacher | None
+    records: Sequence[Record]
 
 
 def open_training(params: Params) -> Training:
@@ -50,7 +53,7 @@ def open_training(params: Params) -> Training:
     tokenizer = load_tokenizer(BACKBONE)
     tables = open_tables(tokenizer)
     teacher = load_teacher(TEACHER) if params.loss.distillation else None
-    records = list(read_training(DATA))
+    records = open_triplets(TRIPLETS)
     if len(records) < params.train.batch_size:
         raise UserError(
             f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add some or lower it."
@@ -61,13 +64,14 @@ def open_training(params: Params) -> Training:
 def start_trainer(
     params: Params,
     training: Training,
-    records: list[Record],
+    records: Sequence[Record],
     *,
     epochs: int,
     output: Path,
+    save_steps: int = 0,
     callbacks: list[TrainerCallback],
 ) -> SparseTrainer:
-    """The backbone and a Trainer for `records`, set up as params.yaml says."""
+    """The backbone and a Trainer for `records`, set up as params.yaml says; `save_steps` 0 writes no checkpoints."""
     return build_trainer(
         SparseEncoder.load(BACKBONE),
         training.tokenizer,
@@ -84,5 +88,6 @@ def start_trainer(
         epochs=epochs,
         seed=params.seed,
         output=output,
+        save_steps=save_steps,
         callbacks=callbacks,
     )

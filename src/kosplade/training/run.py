@@ -1,5 +1,6 @@
 """Puts model, data, objective and Trainer together; `verify` and `train` differ in records and epochs only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from transformers.utils import logging
 from kosplade.corpus.records import Record
 from kosplade.model import SparseEncoder
 from kosplade.params import LossParams, TrainParams
+from kosplade.training import processes
 from kosplade.training.batches import Collator, RecordDataset
+from kosplade.training.morphemes import MorphemePieces
 from kosplade.training.objective import Objective
+from kosplade.training.optimizer import prepare_embeddings, share_bias_gradient
 from kosplade.training.pieces import PieceSampler
-from kosplade.training.teacher import TeacherVectors
-from kosplade.training.trainer import SparseTrainer, TwoTower, freeze_embeddings
+from kosplade.training.teacher import Teacher
+from kosplade.training.trainer import SparseTrainer, TwoTower
 from kosplade.vocab.pieces import hangul_mask, special_ids
 
 
@@ -41,13 +45,17 @@ class Tables:
         """bool [V]: pieces that every training step computes."""
         return (self.document_frequency_V > 0) | self.hangul_V | self.stopword_V | self.special_V
 
+    def silent_groups(self, loss: LossParams) -> list[Tensor]:
+        """Groups of pieces (bool [V]) that the recipe wants silent: the masked ones; those known only to be unseen."""
+        return [self.stopword_V] * loss.stopword_mask + [~self.core_V] * loss.idf_weighting
+
 
 def build_trainer(
     encoder: SparseEncoder,
     tokenizer,
-    records: list[Record],
+    records: Sequence[Record],
     tables: Tables,
-    teacher: TeacherVectors | None,
+    teacher: Teacher | None,
     *,
     loss: LossParams,
     train: TrainParams,
@@ -59,13 +67,14 @@ def build_trainer(
     epochs: int,
     seed: int,
     output: Path,
+    save_steps: int,
     callbacks: list[TrainerCallback],
 ) -> SparseTrainer:
     """A Trainer ready to run on `records`; arguments are named as in params.yaml."""
     logging.set_verbosity_warning()
     set_seed(seed)
-    if not train.train_embeddings:
-        freeze_embeddings(encoder)
+    prepare_embeddings(encoder, train.train_embeddings)
+    share_bias_gradient(encoder, tables.silent_groups(loss))
     objective = Objective(
         loss,
         tables.idf_V,
@@ -96,27 +105,43 @@ def build_trainer(
         logging_steps=train.logging_steps,
         logging_first_step=True,
         logging_nan_inf_filter=False,
-        save_strategy="no",
+        save_strategy="steps" if save_steps else "no",
+        save_steps=save_steps or 1,
+        save_total_limit=2,  # the older one is whole while the newer one is written
+        use_cpu=not torch.cuda.is_available(),
+        ddp_backend="gloo" if processes.count() > 1 and not torch.cuda.is_available() else None,
+        ddp_find_unused_parameters=False,
         report_to=[],
         seed=seed,
         data_seed=seed,
     )
+    # Several GPUs need a launcher, one process each: transformers would otherwise cut every batch up among threads.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     return SparseTrainer(
         model=TwoTower(encoder),
         args=arguments,
         train_dataset=RecordDataset(records),
-        data_collator=Collator(tokenizer, max_query_length, max_document_length, train.hard_negatives, teacher),
+        data_collator=Collator(
+            tokenizer,
+            max_query_length,
+            max_document_length,
+            train.hard_negatives,
+            teacher,
+            MorphemePieces(tokenizer) if loss.morphemes else None,
+        ),
         callbacks=callbacks,
         objective=objective.to(arguments.device),
+        teacher=teacher,
         sampler=PieceSampler(tables.core_V, train.sampled_pieces, seed),
         flops_warmup_ratio=train.flops_warmup_ratio,
         bias_learning_rate=train.bias_learning_rate,
+        auto_batch=train.auto_batch,
     )
 
 
-def sample_records(records: list[Record], count: int, seed: int) -> list[Record]:
+def sample_records(records: Sequence[Record], count: int, seed: int) -> list[Record]:
     """`count` of the records (all, if there are fewer), drawn without replacement from `seed`."""
     if count >= len(records):
-        return records
+        return list(records)
     picked = np.random.default_rng(seed).choice(len(records), size=count, replace=False)
     return [records[i] for i in sorted(picked)]

@@ -1,20 +1,26 @@
 """transformers' Trainer with the sparse encoder, its objective and the sampled vocabulary."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import torch
-from dvclive import Live
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer
 
-from kosplade.errors import UserError
 from kosplade.losses import quadratic_warmup
 from kosplade.model import SparseEncoder
-from kosplade.training.objective import Objective
+from kosplade.training import checkpoints, guards, processes
+from kosplade.training.batches import occurring_pieces
+from kosplade.training.memory import smaller_parts, split_batch
+from kosplade.training.objective import Objective, Step
+from kosplade.training.optimizer import build_optimizer, clip_gradients
+from kosplade.training.order import OrderOfEpoch, RecordOrder
 from kosplade.training.pieces import PieceSampler
+from kosplade.training.teacher import Teacher
+from kosplade.training.weights import put_trained, save_trained
+
+WEIGHTS = "model.safetensors"
+TOWERS = ("query_ids", "query_mask", "document_ids", "document_mask")
 
 
 class TwoTower(nn.Module):
@@ -31,118 +37,171 @@ class TwoTower(nn.Module):
         return self.encoder(query_ids, query_mask, pieces_P), self.encoder(document_ids, document_mask, pieces_P)
 
 
-def freeze_embeddings(encoder: SparseEncoder) -> None:
-    """Leave the word embeddings, and the decoder tied to them, as they are: nothing as wide as the vocabulary moves."""
-    encoder.mlm.get_input_embeddings().weight.requires_grad_(False)
-    encoder.decoder.weight.requires_grad_(False)
-
-
 class SparseTrainer(Trainer):
-    """Trainer whose loss is an `Objective` over the pieces that a `PieceSampler` draws for the step."""
+    """Trainer whose loss is an `Objective` over the pieces that a `PieceSampler` draws for the step.
+
+    With several processes the loss is that of the global batch. A training that can only fail is stopped (`guards`);
+    a batch that does not fit into the memory of a GPU is computed in parts (`auto_batch`).
+    """
 
     def __init__(
         self,
         *args,
         objective: Objective,
+        teacher: Teacher | None,
         sampler: PieceSampler,
         flops_warmup_ratio: float,
         bias_learning_rate: float,
+        auto_batch: bool,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.objective = objective
+        self.teacher = teacher
         self.sampler = sampler
         self.flops_warmup_ratio = flops_warmup_ratio
         self.bias_learning_rate = bias_learning_rate
+        self.auto_batch = auto_batch
+        self.parts = 1
+        self._micro_batches: list[dict[str, Tensor]] = []
         self._sums: dict[str, float] = defaultdict(float)
         self._batches = 0
+        self.order = RecordOrder(len(self.train_dataset), self.args.seed)
+        self.add_callback(OrderOfEpoch(self.order))
+
+    def _get_train_sampler(self, train_dataset=None) -> RecordOrder:
+        return self.order
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         pieces_P, multiplicity_P = (x.to(self.args.device) for x in self.sampler.draw(self.state.global_step))
-        towers = {key: value for key, value in inputs.items() if key != "teacher"}
+        towers = {key: inputs[key] for key in TOWERS}
         query_BP, document_NP = model(**towers, pieces_P=pieces_P)
-        factor = quadratic_warmup(self.state.global_step, int(self.flops_warmup_ratio * self.state.max_steps))
-        loss, terms = self.objective(query_BP.float(), document_NP.float(), inputs, pieces_P, multiplicity_P, factor)
-        figures = self.objective.sparsity(query_BP, document_NP, inputs, pieces_P, multiplicity_P)
+        step = self._global_batch(query_BP.float(), document_NP.float(), inputs, pieces_P)
+        factor = quadratic_warmup(self.state.global_step, self._flops_warmup_steps)
+        loss, terms = self.objective(step, pieces_P, multiplicity_P, factor)
+        figures = self.objective.sparsity(step, pieces_P, multiplicity_P)
         for name, value in (terms | figures).items():
             self._sums[name] += value.item()
         self._sums["flops_factor"] += factor
         self._batches += 1
+        guards.check_finite(loss.item(), "the loss", self.state.global_step + 1, self._last_good())
         return (loss, {}) if return_outputs else loss
+
+    def _global_batch(self, query_BP: Tensor, document_NP: Tensor, inputs: dict[str, Tensor], pieces_P: Tensor) -> Step:
+        queries = len(query_BP)
+
+        def occurs(kind: str) -> Tensor:
+            vocab = len(self.objective.penalty_V)
+            return occurring_pieces(inputs[f"{kind}_ids"], inputs[f"{kind}_mask"], vocab)[:, pieces_P]
+
+        teacher_BN = None
+        if self.teacher is not None:
+            rows = processes.gather_rows(inputs["teacher_query"]).cpu().numpy()
+            columns = processes.gather_documents(inputs["teacher_document"], queries).cpu().numpy()
+            loss = self.objective.weights
+            logits_BN = self.teacher.logits(
+                rows, columns, temperature=loss.teacher_temperature, lexical_weight=loss.teacher_lexical
+            )
+            teacher_BN = torch.from_numpy(logits_BN).to(self.args.device)
+        return Step(
+            query_BP=processes.gather_rows(query_BP),
+            document_NP=processes.gather_documents(document_NP, queries),
+            query_has_BP=processes.gather_rows(occurs("query")),
+            document_has_NP=processes.gather_documents(occurs("document"), queries),
+            teacher_BN=teacher_BN,
+            morphemes_NP=processes.gather_documents(occurs("document_morpheme"), queries)
+            if self.objective.weights.morphemes
+            else None,
+        )
+
+    @property
+    def _flops_warmup_steps(self) -> int:
+        return int(self.flops_warmup_ratio * self.state.max_steps)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self._batches:
             logs |= {name: total / self._batches for name, total in self._sums.items()}
             self._sums.clear()
             self._batches = 0
+            step = self.state.global_step
+            if "grad_norm" in logs:
+                guards.check_finite(logs["grad_norm"], "the gradient", step, self._last_good())
+            guards.check_sparsity(
+                logs,
+                step,
+                self._last_good(),
+                vocab_size=len(self.objective.penalty_V),
+                has_flops=self.objective.lambda_flops > 0,
+                is_warm=step - self.args.logging_steps >= self._flops_warmup_steps,
+            )
         super().log(logs, start_time)
 
-    def create_optimizer(self, model=None):
-        """AdamW in three groups: matrices decay; norms and biases do not; the decoder's bias has a rate of its own.
+    def training_step(self, model, inputs, num_items_in_batch=None) -> Tensor:
+        self._micro_batches.append(inputs)
+        again: list[dict[str, Tensor]] = []
+        while True:
+            try:
+                for earlier in again:
+                    self._in_parts(model, earlier, num_items_in_batch)
+                loss = self._in_parts(model, inputs, num_items_in_batch)
+                break
+            except torch.OutOfMemoryError:
+                self._halve(len(inputs["query_ids"]))
+                # Some parameters may have had their share of the gradient already: this update starts over.
+                model.zero_grad()
+                again = self._micro_batches[:-1]
+        if self.accelerator.sync_gradients:
+            self._micro_batches.clear()
+        return loss
 
-        That bias is one number a piece and Adam moves it by the rate each step: with the rate of the matrices it would
-        hardly move within a short training.
-        """
-        if self.optimizer is None:
-            decoder_bias = self.model.encoder.decoder.bias
-            named = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad and p is not decoder_bias]
-            groups = [
-                {"params": [p for _, p in named if p.ndim > 1], "weight_decay": self.args.weight_decay},
-                {"params": [p for _, p in named if p.ndim == 1], "weight_decay": 0.0},
-                {"params": [decoder_bias], "weight_decay": 0.0, "lr": self.bias_learning_rate},
+    def _in_parts(self, model, inputs: dict[str, Tensor], num_items_in_batch) -> Tensor:
+        steps = self.current_gradient_accumulation_steps
+        self.current_gradient_accumulation_steps = steps * self.parts
+        try:
+            losses = [
+                super(SparseTrainer, self).training_step(model, part, num_items_in_batch)
+                for part in split_batch(inputs, self.parts)
             ]
-            self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+        finally:
+            self.current_gradient_accumulation_steps = steps
+        return torch.stack(losses).sum()
+
+    def _halve(self, queries: int) -> None:
+        self.parts = smaller_parts(self.parts, queries, auto_batch=self.auto_batch, processes=processes.count())
+        print(
+            f"[train] GPU out of memory: each batch of {queries} goes on in {self.parts} parts, whose gradients are "
+            "added; a query meets the documents of its part",
+            flush=True,
+        )
+        torch.cuda.empty_cache()
+
+    def create_optimizer(self, model=None):
+        if self.optimizer is None:
+            self.optimizer = build_optimizer(
+                self.model.encoder,
+                learning_rate=self.args.learning_rate,
+                bias_learning_rate=self.bias_learning_rate,
+                weight_decay=self.args.weight_decay,
+            )
         return self.optimizer
 
+    def _clip_grad_norm(self, model) -> Tensor:
+        return clip_gradients(model, self.args.max_grad_norm)
 
-def trained_state(encoder: SparseEncoder) -> dict[str, Tensor]:
-    """The tensors that training updates, by name; the rest is the backbone's."""
-    return {name: p.detach().cpu().contiguous() for name, p in encoder.named_parameters() if p.requires_grad}
+    def _last_good(self) -> str:
+        last = checkpoints.latest(Path(self.args.output_dir))
+        return f"Last good checkpoint: {last}." if last else "No checkpoint was written yet."
 
+    def _save(self, output_dir=None, state_dict=None) -> None:
+        if self.args.should_save:
+            Path(output_dir).mkdir(parents=True, exist_ok=True)
+            save_trained(self.model.encoder, Path(output_dir) / WEIGHTS)
 
-def save_trained(encoder: SparseEncoder, path: Path) -> None:
-    """Write `trained_state` as safetensors."""
-    save_file(trained_state(encoder), path)
+    def _save_checkpoint(self, model, trial) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.args.should_save:
+            checkpoints.mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
 
-
-def load_trained(backbone: Path, weights: Path) -> SparseEncoder:
-    """The backbone with the tensors of `weights` put in. Raises UserError if they are missing or do not fit."""
-    if not weights.exists():
-        raise UserError(f"{weights} not found. Run: make train-v25")
-    encoder = SparseEncoder.load(backbone)
-    own = dict(encoder.named_parameters())
-    try:
-        state = load_file(weights)
-    except Exception as error:  # safetensors raises its own kinds for a damaged file
-        raise UserError(f"{weights}: cannot be read ({error}). Run: dvc repro -f train") from None
-    for name, value in state.items():
-        if name not in own or own[name].shape != value.shape:
-            raise UserError(f"{weights}: tensor {name} does not fit {backbone}. Run: dvc repro train")
-        own[name].data.copy_(value)
-    return encoder.eval()
-
-
-class DvcliveCallback(TrainerCallback):
-    """Writes the Trainer's log by global step; transformers' own counts log calls and rewrites dvc.yaml."""
-
-    def __init__(self, folder: Path):
-        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False)
-
-    def on_log(self, args: TrainingArguments, state, control, logs=None, **kwargs) -> None:
-        if not state.is_world_process_zero or "loss" not in (logs or {}):
-            return
-        self.live.step = state.global_step
-        for name, value in logs.items():
-            if name not in ("epoch", "num_input_tokens_seen"):
-                self.live.log_metric(name, value)
-        self.live.make_summary()
-
-    def on_train_end(self, args: TrainingArguments, state, control, **kwargs) -> None:
-        if state.is_world_process_zero:
-            self.live.end()
-
-
-def write_history(state, path: Path) -> None:
-    """Write the Trainer's log, one JSON object a line, without its timings: equal runs write equal files."""
-    rows = [row for row in state.log_history if "loss" in row]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    def _load_from_checkpoint(self, resume_from_checkpoint, model=None) -> None:
+        weights = Path(resume_from_checkpoint) / WEIGHTS
+        put_trained(self.model.encoder, weights, f"Delete {resume_from_checkpoint} and run the same command again.")

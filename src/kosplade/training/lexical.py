@@ -1,0 +1,72 @@
+"""The lexical half of the teacher: BM25 over Korean morphemes, of any query of training with any document of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix, vstack
+
+K1, B = 1.2, 0.75  # Lucene's own
+PARTS = ("data", "indices", "indptr")
+
+
+@dataclass(frozen=True)
+class Lexical:
+    """A row for each text: the terms of queries, 1 each, and the BM25 weights of the terms of documents."""
+
+    queries_QT: csr_matrix
+    documents_NT: csr_matrix
+
+    def scores(self, query_rows: np.ndarray, document_rows: np.ndarray) -> np.ndarray:
+        """float32 [queries, documents]: BM25 as Lucene computes it, without the constant factor k1 + 1."""
+        return (self.queries_QT[query_rows] @ self.documents_NT[document_rows].T).toarray()
+
+
+def count_terms(texts: Sequence[list[str]], numbers: dict[str, int], *, grow: bool) -> csr_matrix:
+    """How often each term occurs, float32 [texts, terms]; an unknown term gets the next number, or is dropped."""
+    rows, columns = [], []
+    for row, terms in enumerate(texts):
+        for term in terms:
+            column = numbers.setdefault(term, len(numbers)) if grow else numbers.get(term)
+            if column is not None:
+                rows.append(row)
+                columns.append(column)
+    ones = np.ones(len(rows), dtype=np.float32)
+    return csr_matrix((ones, (rows, columns)), shape=(len(texts), len(numbers)))
+
+
+def stack(blocks: Sequence[csr_matrix]) -> csr_matrix:
+    """Counts of consecutive texts as one matrix; earlier blocks know fewer terms."""
+    for block in blocks:
+        block.resize(block.shape[0], blocks[-1].shape[1])
+    return vstack(blocks, format="csr")
+
+
+def presence(counts_NT: csr_matrix) -> csr_matrix:
+    """1 for each term that occurs, float32 [N, T]."""
+    return csr_matrix((np.ones_like(counts_NT.data), counts_NT.indices, counts_NT.indptr), shape=counts_NT.shape)
+
+
+def bm25_weights(counts_NT: csr_matrix) -> csr_matrix:
+    """float32 [N, T]: idf * tf / (tf + k1 * (1 - b + b * length / mean length)) (Robertson 2009, as in Lucene)."""
+    texts, terms = counts_NT.shape
+    df_T = np.bincount(counts_NT.indices, minlength=terms)
+    idf_T = np.log1p((texts - df_T + 0.5) / (df_T + 0.5))
+    lengths_N = np.asarray(counts_NT.sum(axis=1)).ravel()
+    norm_N = K1 * (1 - B + B * lengths_N / max(lengths_N.mean(), 1e-9))
+    norms = np.repeat(norm_N, np.diff(counts_NT.indptr))
+    weights = idf_T[counts_NT.indices] * counts_NT.data / (counts_NT.data + norms)
+    return csr_matrix((weights.astype(np.float32), counts_NT.indices, counts_NT.indptr), shape=counts_NT.shape)
+
+
+def save_rows(folder: Path, name: str, rows_NT: csr_matrix) -> None:
+    """Write <name>_{data,indices,indptr}.npy into an existing folder."""
+    for part in PARTS:
+        np.save(folder / f"{name}_{part}.npy", getattr(rows_NT, part))
+
+
+def load_rows(open_array: Callable[[str], np.ndarray], name: str, columns: int) -> csr_matrix:
+    """What `save_rows` wrote, over memory-mapped arrays that `open_array` gives for a file name."""
+    arrays = [open_array(f"{name}_{part}.npy") for part in PARTS]
+    return csr_matrix(tuple(arrays), shape=(len(arrays[2]) - 1, columns), copy=False)

@@ -1,0 +1,40 @@
+"""A batch that does not fit into the memory of a GPU: cut into parts, or an error that says what to lower."""
+
+import torch
+from torch import Tensor
+
+from kosplade.errors import UserError
+
+
+def split_batch(batch: dict[str, Tensor], parts: int) -> list[dict[str, Tensor]]:
+    """Cut a batch (see `Collator`) into `parts` of equally many queries, each with its own documents."""
+    queries = len(batch["query_ids"])
+    hard = len(batch["document_ids"]) // queries - 1
+    out = []
+    for part in torch.arange(queries).chunk(parts):
+        negatives = queries + (part.unsqueeze(1) * hard + torch.arange(hard)).flatten()
+        rows = {"query": part, "document": torch.cat([part, negatives])}
+        out.append({name: value[rows[_side(name)].to(value.device)] for name, value in batch.items()})
+    return out
+
+
+def _side(name: str) -> str:
+    return "query" if "query" in name else "document"
+
+
+def smaller_parts(parts: int, queries: int, *, auto_batch: bool, processes: int) -> int:
+    """Twice as many parts. Raises UserError where that is switched off or impossible."""
+    remedy = (
+        "Set train.batch_size to half and train.gradient_accumulation_steps to twice their values, "
+        "or lower model.max_document_length."
+    )
+    if not auto_batch:
+        raise UserError(f"GPU out of memory with train.batch_size {queries}. {remedy}") from None
+    if processes > 1:
+        # The other processes are already waiting for this one's rows.
+        raise UserError(
+            f"GPU out of memory with train.batch_size {queries} in one of {processes} processes. {remedy}"
+        ) from None
+    if parts * 2 > queries:
+        raise UserError("GPU out of memory with a single query and its documents. Lower model.max_document_length.")
+    return parts * 2

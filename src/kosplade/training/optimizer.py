@@ -1,0 +1,121 @@
+"""AdamW as this training needs it: a rate of its own for the decoder's bias, and embeddings updated row by row."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from kosplade.model import SparseEncoder
+from kosplade.training import processes
+
+
+class RowAdamW(torch.optim.AdamW):
+    """AdamW (Loshchilov and Hutter 2019) that, in groups with `rows`, updates only rows with a gradient.
+
+    Neither the weights nor the moments of another row move, as in torch's SparseAdam: a step costs what it touches, not
+    the 96 million numbers of a 250,002-piece embedding. The gradient of such a parameter may be sparse or dense.
+    """
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"] if group.get("rows") else ():
+                if parameter.grad is not None:
+                    self._step_rows(parameter, group)
+                    parameter.grad = None
+        return super().step(closure)
+
+    def _step_rows(self, parameter: Tensor, group: dict) -> None:
+        rows_R, gradient_RD = touched_rows(parameter.grad)
+        state = self.state[parameter]
+        if not state:
+            state["step"] = torch.zeros(())
+            state["exp_avg"] = torch.zeros_like(parameter)
+            state["exp_avg_sq"] = torch.zeros_like(parameter)
+        state["step"] += 1
+        step, (beta1, beta2) = state["step"].item(), group["betas"]
+        mean_RD = state["exp_avg"][rows_R].lerp_(gradient_RD, 1 - beta1)
+        square_RD = state["exp_avg_sq"][rows_R].mul_(beta2).addcmul_(gradient_RD, gradient_RD, value=1 - beta2)
+        state["exp_avg"][rows_R], state["exp_avg_sq"][rows_R] = mean_RD, square_RD
+        scale_RD = (square_RD / (1 - beta2**step)).sqrt_().add_(group["eps"])
+        weight_RD = parameter[rows_R].mul_(1 - group["lr"] * group["weight_decay"])
+        parameter[rows_R] = weight_RD.addcdiv_(mean_RD, scale_RD, value=-group["lr"] / (1 - beta1**step))
+
+
+def touched_rows(gradient_VD: Tensor) -> tuple[Tensor, Tensor]:
+    """(rows [R] int64, their gradient [R, D]) of a sparse or dense gradient, rows of zeros left out."""
+    if gradient_VD.is_sparse:
+        gradient_VD = gradient_VD.coalesce()
+        rows_R, values_RD = gradient_VD.indices()[0], gradient_VD.values()
+        is_moved = values_RD.any(dim=1)
+        return rows_R[is_moved], values_RD[is_moved]
+    rows_R = gradient_VD.any(dim=1).nonzero().squeeze(1)
+    return rows_R, gradient_VD[rows_R]
+
+
+def prepare_embeddings(encoder: SparseEncoder, is_trained: bool) -> None:
+    """Freeze the word embeddings and the decoder tied to them, or let them move by the rows that a step touches.
+
+    Several processes add up dense gradients: not every backend can add sparse ones.
+    """
+    for parameter in (encoder.mlm.get_input_embeddings().weight, encoder.decoder.weight):
+        parameter.requires_grad_(is_trained)
+    if is_trained and processes.count() == 1:
+        encoder.use_row_gradients()
+
+
+def share_bias_gradient(encoder: SparseEncoder, groups: Iterable[Tensor]) -> None:
+    """Let the decoder biases of a group (bool [V]) all get the mean of the group's gradients: they move together.
+
+    For pieces that are to fall silent. FLOPS reaches a piece only in steps in which it is active: a rare stopword, or a
+    foreign piece that is seldom sampled, would outlast a short training; pulled by the group it does not.
+    """
+    groups = [group_V.to(encoder.decoder.bias.device) for group_V in groups]
+
+    def hook(gradient_V: Tensor) -> Tensor:
+        shared_V = gradient_V.clone()
+        for group_V in groups:
+            shared_V[group_V] = gradient_V[group_V].mean()
+        return shared_V
+
+    encoder.decoder.bias.register_hook(hook)
+
+
+def build_optimizer(
+    encoder: SparseEncoder, *, learning_rate: float, bias_learning_rate: float, weight_decay: float
+) -> RowAdamW:
+    """Groups: matrices decay; word embeddings decay row by row; norms and biases do not; the decoder's bias apart.
+
+    That bias is one number a piece and Adam moves it by the rate each step: with the rate of the matrices it would
+    hardly move within a short training. A short memory of squared gradients (0.95) lets it follow FLOPS to the end:
+    with 0.999 the large gradients of the first steps would slow it down for a thousand.
+    """
+    bias = encoder.decoder.bias
+    wide = {id(encoder.mlm.get_input_embeddings().weight), id(encoder.decoder.weight)}
+    trained = [p for p in encoder.parameters() if p.requires_grad and p is not bias]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1 and id(p) not in wide], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},
+        {"params": [bias], "weight_decay": 0.0, "lr": bias_learning_rate, "betas": (0.9, 0.95)},
+        {"params": [p for p in trained if id(p) in wide], "weight_decay": weight_decay, "rows": True},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return RowAdamW(groups, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
+
+
+@torch.no_grad()
+def clip_gradients(model: nn.Module, limit: float) -> Tensor:
+    """Scale all gradients, sparse ones too, to a common norm of at most `limit`; return the norm before, a scalar.
+
+    torch's own clipping refuses sparse gradients.
+    """
+    values = []
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            if parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+            values.append(parameter.grad.values() if parameter.grad.is_sparse else parameter.grad)
+    norm = nn.utils.get_total_norm(values)
+    for value in values:
+        value.mul_((limit / (norm + 1e-6)).clamp(max=1.0))
+    return norm

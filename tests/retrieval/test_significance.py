@@ -1,0 +1,101 @@
+"""Paired randomisation tests against p values counted by hand, and Holm's correction."""
+
+import numpy as np
+import pytest
+
+from kosplade.retrieval import significance
+from kosplade.retrieval.significance import PERMUTATIONS, gains, holm, randomisation_test
+
+
+def test_no_difference_at_all():
+    assert randomisation_test([0.0] * 5, seed=0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("differences", "share"),
+    [
+        ([0.5], 1.0),  # either sign is as far from 0
+        ([1.0, 1.0], 2 / 4),  # ++ and --
+        ([1.0, 1.0, 1.0], 2 / 8),
+        ([1.0, -1.0], 1.0),  # the observed mean is 0
+        # Sums of +-1 +-2 +-4 at least as far as 1 + 2 - 4 = -1: all of 1, 3, 5, 7 and their opposites.
+        ([1.0, 2.0, -4.0], 1.0),
+        # At least as far as -1 + 2 + 4 = 5: 7, 5, -5, -7 of 8.
+        ([-1.0, 2.0, 4.0], 4 / 8),
+        ([0.0, 3.0, 0.0, 3.0], 2 / 4),  # queries without a difference decide nothing
+        ([0.1] * 6, 2 / 64),
+    ],
+)
+def test_signs_counted_by_hand(differences, share):
+    # Of 10,000 random signings the share varies by sqrt(p (1 - p) / 10,000), at most .005; four of those.
+    assert randomisation_test(differences, seed=1) == pytest.approx(share, abs=4 * (share * (1 - share) / 1e4) ** 0.5)
+
+
+def test_signings_that_only_differ_in_summation_are_ties():
+    # 0.1 + 0.2 + 0.3 is 0.6000000000000001 and 0.3 + 0.2 + 0.1 is 0.6: no order of the queries may change p.
+    assert randomisation_test([0.1, 0.2, 0.3], seed=0) == pytest.approx(2 / 8, abs=0.018)
+    assert randomisation_test([0.3, 0.2, 0.1], seed=0) == pytest.approx(2 / 8, abs=0.018)
+
+
+def test_the_smallest_p_is_that_of_the_observed_signs_alone():
+    # 2 of 2^200 signings are as far: none is drawn.
+    assert randomisation_test([1.0] * 200, seed=0) == 1 / (1 + PERMUTATIONS)
+
+
+def test_a_large_sample_is_about_normal():
+    # 400 differences of +-1, mean .1: 0.1 * sqrt(400) = 2 deviations (of 1 under random signs), p = .0455.
+    # 2 * .0228; the sum moves in steps of 2 of 20, so half a step more: 2 * P(z >= 1.95) = .0512.
+    values = [1.0] * 220 + [-1.0] * 180
+    assert randomisation_test(values, seed=2) == pytest.approx(0.0512, abs=0.009)
+
+
+def test_the_direction_does_not_matter_and_the_seed_fixes_p():
+    values = np.random.default_rng(0).normal(0.1, 0.5, 50).tolist()
+    p = randomisation_test(values, seed=3)
+    assert randomisation_test([-value for value in values], seed=3) == p
+    assert 0.01 < p < 0.9
+    assert randomisation_test(values, seed=4) != p
+
+
+def test_blocks_change_no_more_than_chance(monkeypatch):
+    values = [0.5, 0.25, -0.5, 1.0, 0.0, 0.75]
+    whole = randomisation_test(values, seed=5)
+    monkeypatch.setattr(significance, "BLOCK", 6 * 333)  # 10,000 is no multiple of 333
+    assert randomisation_test(values, seed=5) == pytest.approx(whole, abs=0.03)
+
+
+def test_no_differences():
+    with pytest.raises(ValueError, match="at least one difference"):
+        randomisation_test([], seed=0)
+
+
+def test_holm_by_the_textbook():
+    # .005 * 4, .01 * 3, .03 * 2, and .04 * 1 = .04, which may not be below .06.
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
+    assert list(holm({"b": 0.9, "a": 0.1})) == ["b", "a"]
+
+
+def test_holm_stays_below_one():
+    assert holm({"a": 0.6, "b": 0.5}) == {"a": 1.0, "b": 1.0}
+    assert holm({"only": 0.3}) == {"only": 0.3}
+    assert holm({}) == {}
+
+
+def test_gains_are_paired_by_query():
+    values = {
+        "new": {"q1": 0.5, "q2": 0.75, "q3": 1.0},
+        "equal": {"q1": 0.0, "q2": 0.25, "q3": 0.5},
+        "base": {"q3": 0.5, "q2": 0.25, "q1": 0.0},
+    }
+    found = gains(values, ["new", "equal"], ["base"], seed=0)
+    # Three differences of .5: p is about 2 / 8, doubled by Holm; no difference at all: p is 1.
+    assert found["new"]["base"] == {"difference": 0.5, "p_holm": pytest.approx(0.5, abs=0.036)}
+    assert found["equal"]["base"] == {"difference": 0.0, "p_holm": 1.0}
+    assert list(found) == ["new", "equal"]
+
+
+def test_gains_correct_over_all_pairs_and_round():
+    values = {"a": {"q": 1 / 3}, "b": {"q": 0.0}, "c": {"q": 1.0}}
+    assert gains(values, ["a"], ["b", "c"], seed=0) == {
+        "a": {"b": {"difference": 0.333333, "p_holm": 1.0}, "c": {"difference": -0.666667, "p_holm": 1.0}}
+    }

@@ -1,0 +1,70 @@
+"""What stops a training: each condition at its limits, and a message with step, reason, checkpoint and remedy."""
+
+from math import inf, nan
+
+import pytest
+
+from kosplade.errors import UserError
+from kosplade.training.guards import check_finite, check_sparsity
+
+LAST = "Last good checkpoint: /somewhere/checkpoint-150."
+
+
+def message(action) -> str:
+    with pytest.raises(UserError) as error:
+        action()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e308, 5e-324])
+def test_a_finite_number_passes(value):
+    check_finite(value, "the loss", 7, LAST)
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+def test_what_is_not_finite_stops(value):
+    assert message(lambda: check_finite(value, "the gradient", 173, LAST)) == (
+        f"training stopped at step 173: the gradient is {value}. Last good checkpoint: /somewhere/checkpoint-150. "
+        "Lower train.learning_rate or train.bias_learning_rate, or raise the temperatures in loss."
+    )
+
+
+def check(document_nnz, *, vocab_size=250_002, has_flops=True, is_warm=True) -> None:
+    figures = {"loss": 1.0, "document_nnz": document_nnz, "query_nnz": 0.0}
+    check_sparsity(figures, 20, LAST, vocab_size=vocab_size, has_flops=has_flops, is_warm=is_warm)
+
+
+@pytest.mark.parametrize("document_nnz", [1.0, 1.01, 60.0, 2500.02])
+def test_from_one_piece_to_a_hundredth_of_the_vocabulary_passes(document_nnz):
+    check(document_nnz)
+
+
+@pytest.mark.parametrize("document_nnz", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("flops", [{}, {"has_flops": False}, {"is_warm": False}])
+def test_less_than_one_piece_a_document_stops_at_any_time(document_nnz, flops):
+    assert message(lambda: check(document_nnz, **flops)) == (
+        f"training stopped at step 20: the vectors collapsed, {document_nnz:.2f} pieces a document. "
+        "Last good checkpoint: /somewhere/checkpoint-150. "
+        "Lower lambda_flops or train.bias_learning_rate, or set loss.min_activation above 0."
+    )
+
+
+def test_more_than_a_hundredth_of_the_vocabulary_stops():
+    assert message(lambda: check(2500.03)) == (
+        "training stopped at step 20: no sparsity after the warm-up of FLOPS, 2500 pieces a document, "
+        "more than 2500 (1% of the vocabulary). Last good checkpoint: /somewhere/checkpoint-150. "
+        "Raise lambda_flops or train.bias_learning_rate."
+    )
+
+
+@pytest.mark.parametrize(("vocab_size", "document_nnz"), [(30_000, 300), (1000, 10)])
+def test_the_limit_follows_the_vocabulary(vocab_size, document_nnz):
+    check(document_nnz, vocab_size=vocab_size)
+    text = message(lambda: check(document_nnz + 1, vocab_size=vocab_size))
+    assert f"{document_nnz + 1} pieces a document, more than {document_nnz} (1%" in text
+
+
+@pytest.mark.parametrize("flops", [{"has_flops": False}, {"is_warm": False}])
+def test_dense_documents_pass_before_the_end_of_the_warm_up_and_without_flops(flops):
+    check(250_002, **flops)

@@ -1,0 +1,203 @@
+"""The optimizer against torch's own: AdamW on dense gradients, SparseAdam on rows, clipping of both."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from kosplade.training.optimizer import RowAdamW, clip_gradients, touched_rows
+
+# torch says so of every sparse tensor made by hand.
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks")
+D = torch.float64
+V, WIDTH = 7, 3
+SETTINGS = {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8}
+# The rows that each step touches: some again, some once, row 6 never.
+STEPS = ([0, 2], [2, 3, 5], [0], [1, 2, 3, 4, 5], [4, 0])
+
+
+def numbers(*shape, seed=0) -> torch.Tensor:
+    return torch.randn(*shape, dtype=D, generator=torch.Generator().manual_seed(seed))
+
+
+def table() -> nn.Parameter:
+    return nn.Parameter(numbers(V, WIDTH))
+
+
+def row_gradient(rows, seed, *, sparse=True) -> torch.Tensor:
+    values = numbers(len(rows), WIDTH, seed=seed)
+    if sparse:
+        return torch.sparse_coo_tensor(torch.tensor([rows]), values, (V, WIDTH))
+    return torch.zeros(V, WIDTH, dtype=D).index_copy(0, torch.tensor(rows), values)
+
+
+def row_optimizer(parameter, **changes) -> RowAdamW:
+    return RowAdamW([{"params": [parameter], "rows": True}], **({**SETTINGS, "weight_decay": 0.0} | changes))
+
+
+def step_with(optimizer, parameter, gradient) -> None:
+    parameter.grad = gradient
+    optimizer.step()
+
+
+def close(actual, expected) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
+def test_with_every_row_touched_it_is_adamw(weight_decay, fused):
+    mine, theirs = table(), table()
+    rows = row_optimizer(mine, weight_decay=weight_decay, fused=fused)
+    adamw = torch.optim.AdamW([theirs], **SETTINGS, weight_decay=weight_decay)
+    for seed in range(1, 8):
+        gradient = numbers(V, WIDTH, seed=seed)
+        step_with(rows, mine, gradient.clone())
+        step_with(adamw, theirs, gradient.clone())
+        close(mine, theirs)
+    assert (mine != table()).all()
+
+
+def test_a_group_without_rows_is_adamw_whatever_its_gradient():
+    mine, theirs = table(), table()
+    optimizer = RowAdamW([mine], **SETTINGS, weight_decay=0.3)
+    adamw = torch.optim.AdamW([theirs], **SETTINGS, weight_decay=0.3)
+    for seed, rows in enumerate(STEPS):
+        step_with(optimizer, mine, row_gradient(rows, seed, sparse=False))
+        step_with(adamw, theirs, row_gradient(rows, seed, sparse=False))
+        assert torch.equal(mine, theirs)
+    assert not torch.equal(mine[6], table()[6])  # decay reaches every row here
+
+
+def test_two_steps_by_hand():
+    parameter = nn.Parameter(torch.tensor([[1.0], [2.0]], dtype=D))
+    optimizer = row_optimizer(parameter, lr=0.1, betas=(0.5, 0.75), eps=0.5, weight_decay=1.0)
+    step_with(optimizer, parameter, torch.sparse_coo_tensor([[0]], torch.tensor([[2.0]], dtype=D), (2, 1)))
+    # Decay: 1 * (1 - .1) = .9. Moments (1 - .5) * 2 = 1 and (1 - .75) * 4 = 1; unbiased 1 / .5 = 2 and 1 / .25 = 4.
+    # .9 - .1 * 2 / (sqrt(4) + .5) = .82
+    close(parameter, torch.tensor([[0.82], [2.0]], dtype=D))
+    step_with(optimizer, parameter, torch.sparse_coo_tensor([[0]], torch.tensor([[-1.0]], dtype=D), (2, 1)))
+    # .82 * .9 = .738. Moments .5 * 1 - .5 = 0 and .75 * 1 + .25 = 1: the row stays there.
+    close(parameter, torch.tensor([[0.738], [2.0]], dtype=D))
+
+
+def test_touched_rows_are_sparse_adam():
+    mine, theirs = table(), table()
+    # Without eps: SparseAdam adds it before the correction of the bias.
+    rows = row_optimizer(mine, eps=1e-300)
+    sparse_adam = torch.optim.SparseAdam([theirs], lr=0.1, betas=(0.9, 0.999), eps=1e-300)
+    for seed, touched in enumerate(STEPS):
+        step_with(rows, mine, row_gradient(touched, seed))
+        step_with(sparse_adam, theirs, row_gradient(touched, seed))
+        close(mine, theirs)
+        for moment in ("exp_avg", "exp_avg_sq"):
+            close(rows.state[mine][moment], sparse_adam.state[theirs][moment])
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_untouched_rows_and_their_moments_stay(sparse):
+    parameter = table()
+    optimizer = row_optimizer(parameter, weight_decay=0.3)
+    step_with(optimizer, parameter, row_gradient(range(V), 9, sparse=sparse))  # every row has moments
+    for seed, rows in enumerate(STEPS):
+        moments = [optimizer.state[parameter][name] for name in ("exp_avg", "exp_avg_sq")]
+        before = [tensor.detach().clone() for tensor in (parameter, *moments)]
+        step_with(optimizer, parameter, row_gradient(rows, seed, sparse=sparse))
+        assert parameter.grad is None
+        for old, new in zip(before, (parameter, *moments), strict=True):
+            moved = (old != new).all(dim=1)
+            assert moved.nonzero().squeeze(1).tolist() == sorted(rows)
+            assert torch.equal(old[~moved], new[~moved])
+
+
+def test_sparse_and_dense_forms_of_a_gradient_are_one():
+    sparse, dense = table(), table()
+    optimizers = [row_optimizer(parameter, weight_decay=0.3) for parameter in (sparse, dense)]
+    for seed, rows in enumerate(STEPS):
+        step_with(optimizers[0], sparse, row_gradient(rows, seed))
+        step_with(optimizers[1], dense, row_gradient(rows, seed, sparse=False))
+        assert torch.equal(sparse, dense)
+
+
+def test_touched_rows_of_a_gradient():
+    # Row 4 comes twice and adds up, row 2 cancels out, row 1 is zero.
+    gradient = torch.sparse_coo_tensor(
+        [[4, 2, 0, 4, 1, 2]], torch.tensor([[1.0, 2], [3, 3], [0, 5], [2, 2], [0, 0], [-3, -3]]), (V, 2)
+    )
+    for form in (gradient, gradient.to_dense()):
+        rows, values = touched_rows(form)
+        assert rows.dtype == torch.int64
+        assert rows.tolist() == [0, 4]
+        assert values.tolist() == [[0, 5], [3, 4]]
+
+
+@pytest.mark.parametrize("through_file", [False, True])
+def test_a_saved_state_goes_on_identically(tmp_path, through_file):
+    parameters = [table(), nn.Parameter(numbers(4))]
+
+    def build(parameters):
+        groups = [{"params": parameters[:1], "rows": True}, {"params": parameters[1:], "lr": 0.3}]
+        return RowAdamW(groups, **SETTINGS, weight_decay=0.3, fused=True)
+
+    def run(optimizer, parameters, steps):
+        for seed in steps:
+            parameters[1].grad = numbers(4, seed=seed)
+            step_with(optimizer, parameters[0], row_gradient(STEPS[seed], seed))
+
+    optimizer = build(parameters)
+    run(optimizer, parameters, range(3))
+    again = [nn.Parameter(parameter.detach().clone()) for parameter in parameters]
+    state = copy.deepcopy(optimizer.state_dict())
+    if through_file:
+        torch.save(state, tmp_path / "optimizer.pt")
+        state = torch.load(tmp_path / "optimizer.pt", weights_only=True)
+    resumed = build(again)
+    resumed.load_state_dict(state)
+    assert [group.get("rows") for group in resumed.param_groups] == [True, None]
+    run(optimizer, parameters, range(3, 5))
+    run(resumed, again, range(3, 5))
+    assert all(torch.equal(a, b) for a, b in zip(parameters, again, strict=True))
+    assert optimizer.state[parameters[0]]["step"] == resumed.state[again[0]]["step"] == 5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_schedule_of_the_rate_reaches_the_rows():
+    mine, theirs = table(), table()
+    optimizers = [row_optimizer(mine), torch.optim.AdamW([theirs], **SETTINGS, weight_decay=0.0)]
+    schedules = [torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / 2**step) for optimizer in optimizers]
+    for seed in range(4):
+        assert optimizers[0].param_groups[0]["lr"] == 0.1 / 2**seed
+        for optimizer, parameter in zip(optimizers, (mine, theirs), strict=True):
+            step_with(optimizer, parameter, numbers(V, WIDTH, seed=seed))
+        for schedule in schedules:
+            schedule.step()
+    close(mine, theirs)
+
+
+@pytest.mark.parametrize("limit", [0.5, 100.0])
+def test_clipping_is_torchs_also_for_rows(limit):
+    models = [nn.ParameterList([table(), nn.Parameter(numbers(4)), nn.Parameter(numbers(2))]) for _ in range(3)]
+    # Row 5 comes in two parts, as two uses of a parameter leave it.
+    parts = torch.sparse_coo_tensor([[5, 1, 5]], numbers(3, WIDTH, seed=3), (V, WIDTH))
+    for model in models:
+        model[0].grad = parts.clone() if model is models[0] else parts.to_dense()
+        model[1].grad = numbers(4, seed=4)
+    norms = [clip_gradients(models[0], limit), clip_gradients(models[1], limit)]
+    norms.append(torch.nn.utils.clip_grad_norm_(models[2].parameters(), limit))
+    close(norms[0], norms[2])
+    assert norms[1] == norms[2] > 2
+    assert models[0][0].grad.is_sparse
+    for place in (0, 1):
+        close(models[0][place].grad.to_dense(), models[2][place].grad)
+        assert torch.equal(models[1][place].grad, models[2][place].grad)
+    assert models[0][2].grad is None
+
+
+def test_clipping_by_hand():
+    model = nn.ParameterList([nn.Parameter(torch.zeros(3, 1)), nn.Parameter(torch.zeros(1))])
+    model[0].grad = torch.sparse_coo_tensor([[1, 1]], torch.tensor([[1.0], [2.0]]), (3, 1))
+    model[1].grad = torch.tensor([4.0])
+    assert clip_gradients(model, 1.0).item() == pytest.approx(5)  # 1 + 2 = 3, and 4
+    assert model[0].grad.to_dense().squeeze(1).tolist() == pytest.approx([0, 0.6, 0], abs=1e-5)
+    assert model[1].grad.item() == pytest.approx(0.8, abs=1e-5)
