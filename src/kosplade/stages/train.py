@@ -48,7 +48,7 @@ def writing(output: Path, folder: Path) -> Iterator[Path | None]:
         with replacing(output) as target:
             target.mkdir()
             yield target
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)
 
 
 def body(params: Params) -> str:

@@ -32,7 +32,8 @@ def run_key(settings: Any, inputs: Iterable[Path]) -> str:
         for file in files:
             if file.suffix != ".pyc":
                 with file.open("rb") as stream:
-                    digest.update(file.name.encode() + hashlib.file_digest(stream, "sha256").digest())
+                    name = file.relative_to(path) if path.is_dir() else file.name
+                    digest.update(str(name).encode() + hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()[:16]
 
 

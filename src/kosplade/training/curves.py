@@ -42,7 +42,7 @@ class CurvesCallback(TrainerCallback):
         if "loss" not in row:  # the Trainer's closing row: seconds and samples a second
             return
         self._live.step = step
-        for name, value in row.items():
+        for name, value in sorted(row.items()):  # as a checkpoint keeps them
             if name not in NOT_CURVES:
                 self._live.log_metric(name, value)
                 self._writer.add_scalar(f"train/{name}", value, step)
@@ -53,4 +53,4 @@ class CurvesCallback(TrainerCallback):
 def write_history(state, path: Path) -> None:
     """Write the Trainer's log, one JSON object a line, without its timings: equal runs write equal files."""
     rows = [row for row in state.log_history if "loss" in row]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    path.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows), encoding="utf-8")

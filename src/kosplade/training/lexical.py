@@ -67,6 +67,11 @@ def save_rows(folder: Path, name: str, rows_NT: csr_matrix) -> None:
 
 
 def load_rows(open_array: Callable[[str], np.ndarray], name: str, columns: int) -> csr_matrix:
-    """What `save_rows` wrote, over memory-mapped arrays that `open_array` gives for a file name."""
-    arrays = [open_array(f"{name}_{part}.npy") for part in PARTS]
-    return csr_matrix(tuple(arrays), shape=(len(arrays[2]) - 1, columns), copy=False)
+    """What `save_rows` wrote, over memory-mapped arrays that `open_array` gives for a file name.
+
+    Raises ValueError if the arrays do not fit one another.
+    """
+    data, indices, indptr = (open_array(f"{name}_{part}.npy") for part in PARTS)
+    if not len(data) == len(indices) == indptr[-1] or (len(indices) and indices.max() >= columns):
+        raise ValueError(f"the arrays of {name} do not fit one another")
+    return csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, columns), copy=False)

@@ -7,11 +7,11 @@ from kosplade.errors import UserError
 
 
 def split_batch(batch: dict[str, Tensor], parts: int) -> list[dict[str, Tensor]]:
-    """Cut a batch (see `Collator`) into `parts` of equally many queries, each with its own documents."""
+    """Cut a batch (see `Collator`) into `parts` of as equally many queries as possible, each with its own documents."""
     queries = len(batch["query_ids"])
     hard = len(batch["document_ids"]) // queries - 1
     out = []
-    for part in torch.arange(queries).chunk(parts):
+    for part in torch.arange(queries).tensor_split(parts):
         negatives = queries + (part.unsqueeze(1) * hard + torch.arange(hard)).flatten()
         rows = {"query": part, "document": torch.cat([part, negatives])}
         out.append({name: value[rows[_side(name)].to(value.device)] for name, value in batch.items()})

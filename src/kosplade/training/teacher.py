@@ -135,8 +135,11 @@ class Teacher:
 def load_teacher(folder: Path) -> Teacher:
     """Open what the stage `teacher` wrote. Raises UserError if it is missing or damaged."""
     queries, documents = (_open_side(folder, side) for side in ("queries", "documents"))
-    columns = int(_map(folder, "terms.npy"))
-    rows = [load_rows(lambda name: _map(folder, name), side, columns) for side in ("queries", "documents")]
+    try:
+        columns = int(_map(folder, "terms.npy"))
+        rows = [load_rows(lambda name: _map(folder, name), side, columns) for side in ("queries", "documents")]
+    except (ValueError, TypeError, IndexError) as error:
+        raise UserError(f"{folder}: the lexical teacher is damaged ({error}). Run: dvc repro -f teacher") from None
     if [len(queries.ids_N), len(documents.ids_N)] != [matrix.shape[0] for matrix in rows]:
         raise UserError(f"{folder}: the dense and the lexical teacher differ in texts. Run: dvc repro -f teacher")
     return Teacher(queries, documents, Lexical(*rows))

@@ -66,6 +66,7 @@ class SparseTrainer(Trainer):
         self._micro_batches: list[dict[str, Tensor]] = []
         self._sums: dict[str, float] = defaultdict(float)
         self._batches = 0
+        self._before = dict(self._sums), self._batches
         self.order = RecordOrder(len(self.train_dataset), self.args.seed)
         self.add_callback(OrderOfEpoch(self.order))
 
@@ -137,19 +138,21 @@ class SparseTrainer(Trainer):
         super().log(logs, start_time)
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> Tensor:
+        if not self._micro_batches:
+            self._before = dict(self._sums), self._batches
         self._micro_batches.append(inputs)
-        again: list[dict[str, Tensor]] = []
+        wanted = [inputs]
         while True:
             try:
-                for earlier in again:
-                    self._in_parts(model, earlier, num_items_in_batch)
-                loss = self._in_parts(model, inputs, num_items_in_batch)
+                *_, loss = [self._in_parts(model, batch, num_items_in_batch) for batch in wanted]
                 break
             except torch.OutOfMemoryError:
-                self._halve(len(inputs["query_ids"]))
-                # Some parameters may have had their share of the gradient already: this update starts over.
-                model.zero_grad()
-                again = self._micro_batches[:-1]
+                pass  # its traceback keeps the tensors of this attempt until the block ends
+            self._halve(len(inputs["query_ids"]))
+            # Some parameters may have had their share of the gradient already: this update starts over.
+            model.zero_grad()
+            self._sums, self._batches = defaultdict(float, self._before[0]), self._before[1]
+            wanted = self._micro_batches
         if self.accelerator.sync_gradients:
             self._micro_batches.clear()
         return loss
