@@ -39,7 +39,14 @@ class StepClock(TrainerCallback):
 def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
     """params.yaml, cut down to the peer's loss: siamese InfoNCE and FLOPS, constant weights, one learning rate."""
     params = load_params()
-    terms = {"distillation": 0.0, "self_reconstruction": 0.0, "positive": 0.0, "margin": 0.0, "min_activation": 0.0}
+    terms = {
+        "distillation": 0.0,
+        "morphemes": 0.0,
+        "self_reconstruction": 0.0,
+        "positive": 0.0,
+        "margin": 0.0,
+        "min_activation": 0.0,
+    }
     flags = {"idf_weighting": False, "stopword_mask": False}
     rates = {"bias_learning_rate": params.train.learning_rate, "warmup_ratio": 0.0, "flops_warmup_ratio": 0.0}
     plain = {"gradient_accumulation_steps": 1, "hard_negatives": 0, "bf16": False, "num_workers": 0, "logging_steps": 1}
