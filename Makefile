@@ -6,6 +6,7 @@ export PYTHONPATH := src
 VERSION = $(shell sed -n 's/^version: *\([^ #]*\).*/\1/p' params.yaml)
 IDF := outputs/idf_weights/xlmr_v25_idf.pt
 LOG = outputs/train_$(VERSION).log
+MODEL = huggingface/$(VERSION)/best
 READY := .venv/.ready
 
 $(READY): requirements.txt
@@ -58,19 +59,22 @@ train-v25-resume: need-idf $(READY) ## go on with a training that was killed, at
 	dvc repro train
 
 ##@ Phase 4: evaluation
-.PHONY: eval-v25 eval-v25-sparsity eval-v25-compare exp-v24 exp-v25
+.PHONY: eval-v25 eval-v25-sparsity eval-v25-compare eval-beir exp-v24 exp-v25
 eval-v25: $(READY) ## evaluate, print the result table
 	dvc repro eval
 	@python -m kosplade.report.summary
-eval-v25-sparsity: $(READY) ## evaluate, print the sparsity figures
+eval-v25-sparsity: $(READY) ## evaluate, print where the weights lie: histogram, heaviest pieces, course of training
 	dvc repro eval
-	@python -m kosplade.report.summary --sparsity
+	@python -m kosplade.report.sparsity
 exp-v24: $(READY) ## run the recipe V24 as experiment v24
 	dvc exp run -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
 exp-v25: $(READY) ## run the recipe V25 as experiment v25
 	dvc exp run -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
-eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing)
+eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing): table, reports/index.html
 	python -m kosplade.report.compare v24 v25
+eval-beir: $(READY) ## evaluate an export on any BEIR folder: make eval-beir DIR=... [MODEL=... OPTIONS=...]
+	@test -n "$(DIR)" || { echo "Error: DIR is not set. Run: make eval-beir DIR=path/to/beir/folder" >&2; exit 1; }
+	@python -m kosplade.stages.evaluate --beir "$(DIR)" --model "$(MODEL)" $(OPTIONS)
 
 ##@ Phase 5: export
 .PHONY: convert-v25-hf

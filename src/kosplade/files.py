@@ -35,6 +35,22 @@ def write_json(path: Path, value: Any) -> None:
         target.write_text(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def write_tsv(path: Path, rows: list[dict]) -> None:
+    """Write rows with the same keys as tab-separated values under a header, as DVC plots read them."""
+    lines = ["\t".join(map(str, values)) for values in (rows[0], *(row.values() for row in rows))]
+    with replacing(path) as target:
+        target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_tsv(path: Path) -> list[dict[str, str]]:
+    """Read what `write_tsv` or dvclive wrote; a missing file is a UserError."""
+    try:
+        names, *rows = (line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines())
+    except FileNotFoundError:
+        raise UserError(f"{path} not found. Run: make repro") from None
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def read_json(path: Path, remedy: str) -> Any:
     """Read one JSON file; a missing or broken one is a UserError that ends with `remedy`."""
     try:

@@ -72,9 +72,10 @@ def test_the_export_loads_in_transformers_and_masks(small):
         ("train.weight_decay", 0.5, {"verify", "train"}),
         ("train.epochs", 3, {"train"}),
         ("verify.samples", 32, {"verify"}),
-        ("eval.depth", 120, {"eval"}),
+        ("eval.depth", 120, {"baselines", "eval"}),
+        ("eval.sparsity_documents", 12, {"eval"}),
         ("idf.batch_size", 7, {"idf"}),
-        ("teacher.max_length", 16, {"teacher"}),
+        ("teacher.max_length", 16, {"teacher", "baselines"}),
         ("data.val_queries", 11, {"prepare"}),
         ("model.num_layers", 2, {"backbone"}),
     ],
@@ -124,6 +125,6 @@ def test_training_data_changes_all_but_backbone_and_stopwords(small):
     extra = {"query": "정부납부기술료는 어떻게 내나요?", "positive": "정부납부기술료는 전문기관에 납부합니다."}
     data.unlink()  # the file may be a link into DVC's cache
     data.write_text(text + json.dumps(extra, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert small.changed() == {"prepare", "eval", "convert"}
+    assert small.changed() == {"prepare", "baselines", "eval", "convert"}
     assert small.repro("prepare") == {"prepare"}
-    assert small.changed() == {"idf", "teacher", "verify"} | AFTER_TRAIN
+    assert small.changed() == {"idf", "teacher", "verify", "baselines"} | AFTER_TRAIN

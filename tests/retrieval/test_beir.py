@@ -116,7 +116,7 @@ def test_no_queries_left(folder, text):
 @pytest.mark.parametrize(
     ("name", "record", "message"),
     [
-        ("corpus.jsonl", {"_id": "d9", "title": " ", "text": " "}, "corpus.jsonl: document 'd9' has neither"),
+        ("corpus.jsonl", {"_id": "d9", "title": " ", "text": " "}, "corpus.jsonl: document 'd9' has no title or text"),
         ("corpus.jsonl", {"_id": "d9", "text": 3}, "document 'd9' has a title or text that is not a string"),
         ("corpus.jsonl", {"text": "본문"}, "corpus.jsonl:5: field '_id'"),
         ("corpus.jsonl", {"_id": "d2", "text": "본문"}, "corpus.jsonl: _id 'd2' occurs twice"),
@@ -127,3 +127,15 @@ def test_no_queries_left(folder, text):
 def test_bad_record(folder, name, record, message):
     write_jsonl(folder / name, [*(CORPUS if name == "corpus.jsonl" else QUERIES), record])
     assert message in error_of(folder)
+
+
+def test_titles_can_be_left_out(folder):
+    records = [{"_id": f"d{i}", "title": "제목", "text": "본문"} for i in range(1, 5)]
+    write_jsonl(folder / "corpus.jsonl", [record for record in records if record["_id"] in {c["_id"] for c in CORPUS}])
+    assert set(read_collection(folder, "test").documents) == {"제목\n본문"}
+    assert set(read_collection(folder, "test", with_titles=False).documents) == {"본문"}
+
+
+def test_a_title_alone_is_no_text(folder):
+    with pytest.raises(UserError, match=r"has no text\. Remove or fill it"):
+        read_collection(folder, "test", with_titles=False)

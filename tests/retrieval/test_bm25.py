@@ -5,7 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
-from kosplade.retrieval.bm25 import bm25_search
+from kosplade.retrieval.bm25 import bm25_vectors
+from kosplade.retrieval.search import search as exact_search
 
 K1, B = 1.2, 0.75
 # Piece ids are large and have gaps, as in a 250,002-piece vocabulary. Mean length (3 + 2 + 4 + 1) / 4 = 2.5.
@@ -19,7 +20,7 @@ def weight(tf: int, df: int, length: int) -> float:
 
 
 def search(queries: list[list[int]], documents: list[list[int]] = DOCUMENTS, depth: int = 4):
-    ids, scores = bm25_search(queries, documents, k1=K1, b=B, depth=depth)
+    ids, scores = exact_search(*bm25_vectors(queries, documents, k1=K1, b=B), depth)
     return ids.tolist(), scores
 
 

@@ -5,7 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
-from kosplade.retrieval.bm25 import bm25_search
+from kosplade.retrieval.bm25 import bm25_vectors
+from kosplade.retrieval.search import search
 from kosplade.training.lexical import (
     PARTS,
     Lexical,
@@ -111,7 +112,7 @@ def test_scores_and_ranks_are_those_of_the_baseline():
     generator = np.random.default_rng(0)
     documents = [[f"t{term}" for term in generator.zipf(1.5, size=size) % 60] for size in generator.integers(0, 40, 80)]
     queries = [[f"t{term}" for term in generator.permutation(70)[:size]] for size in generator.integers(0, 9, 30)]
-    ids, expected = bm25_search(queries, documents, k1=1.2, b=0.75, depth=80)
+    ids, expected = search(*bm25_vectors(queries, documents, k1=1.2, b=0.75), 80)
     scores = build(documents, queries).scores(np.arange(30), np.arange(80))
     found = ids >= 0
     assert found.sum() > 500

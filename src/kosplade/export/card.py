@@ -11,6 +11,7 @@ SYSTEMS = {
     "siamese": "encoded queries",
     "bm25": "BM25, same pieces",
     "bm25_kiwi": "BM25, Kiwi morphemes",
+    "dense": "dense teacher",
 }
 
 

@@ -1,4 +1,4 @@
-"""Prints the result tables of the last run from metrics/: `python -m kosplade.report.summary [--sparsity]`.
+"""Prints the result tables of the last run from metrics/: `python -m kosplade.report.summary`.
 
 Imports nothing heavy.
 """
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.export.card import gain_lines, kind_table, reported_split, retrieval_table
+from kosplade.export.card import SYSTEMS, gain_lines, kind_table, reported_split, retrieval_table
 from kosplade.files import read_json
 from kosplade.params import load_params
 from kosplade.retrieval.table import format_table
@@ -24,7 +24,7 @@ TARGETS = (
 
 
 def retrieval(metrics: Path) -> str:
-    """The retrieval table, how sure its gains over BM25 are, and nDCG@10 by kind of query."""
+    """The retrieval table, how sure its gains over the baselines are, and nDCG@10 by kind of query."""
     figures = read_json(metrics / "eval.json", REMEDY)
     kinds = read_json(metrics / "eval_by_kind.json", REMEDY)
     split = reported_split(figures)
@@ -32,7 +32,23 @@ def retrieval(metrics: Path) -> str:
     return f"{head}\n\n{retrieval_table(figures)}\n\n{gain_lines(figures)}\n\n{kind_table(kinds)}"
 
 
-def sparsity(metrics: Path) -> str:
+def cost(metrics: Path) -> str:
+    """What serving each system costs: entries of a vector, products a query and document, size of the index."""
+    figures = read_json(metrics / "cost.json", REMEDY)
+    rows = [
+        {
+            "cost": title,
+            "query nnz": figures[name]["query_nnz"],
+            "document nnz": figures[name]["document_nnz"],
+            "FLOPS": figures[name]["flops"],
+            "index MB": figures[name]["index_bytes"] / 1e6,
+        }
+        for name, title in SYSTEMS.items()
+    ]
+    return format_table(rows, ["cost", "query nnz", "document nnz", "FLOPS", "index MB"])
+
+
+def targets(metrics: Path) -> str:
     """The sparsity of raw document vectors beside the targets."""
     figures = read_json(metrics / "sparsity.json", REMEDY)
     rows = []
@@ -42,15 +58,14 @@ def sparsity(metrics: Path) -> str:
     return format_table(rows, ["raw document vectors", "value", "target of V25", "met"])
 
 
-def main(arguments: list[str]) -> None:
-    """Print what was asked for."""
+def main() -> None:
+    """Print everything."""
     metrics = Path("metrics")
-    parts = [sparsity(metrics)] if "--sparsity" in arguments else [retrieval(metrics), sparsity(metrics)]
-    print(f"\nVersion {load_params().version}", *parts, sep="\n\n")
+    print(f"\nVersion {load_params().version}", retrieval(metrics), cost(metrics), targets(metrics), sep="\n\n")
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1:])
+        main()
     except UserError as error:
         sys.exit(f"Error: {error}")

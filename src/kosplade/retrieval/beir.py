@@ -8,6 +8,8 @@ from pathlib import Path
 from kosplade.errors import UserError
 from kosplade.files import read_jsonl
 
+SPLITS = ("val", "test")
+
 
 @dataclass(frozen=True)
 class Collection:
@@ -21,10 +23,17 @@ class Collection:
     qrels: dict[str, dict[str, int]]
 
 
-def read_collection(folder: Path, split: str) -> Collection:
+def read_splits(folder: Path) -> dict[str, Collection]:
+    """The folder's validation split and, where it has one, its test split; the corpus is the same."""
+    present = [split for split in SPLITS if split == "val" or (Path(folder) / f"qrels/{split}.tsv").exists()]
+    return {split: read_collection(folder, split) for split in present}
+
+
+def read_collection(folder: Path, split: str, *, with_titles: bool = True) -> Collection:
     """Read `corpus.jsonl` (`_id, title, text`), `queries.jsonl` (`_id, text[, kind]`), `qrels/<split>.tsv`.
 
-    A document is its title, a line break and its text; either alone where the other is blank. Only queries
+    A document is its title, a line break and its text; either alone where the other is blank. Without
+    `with_titles` it is its text alone: where the queries were made of headings, a title gives them away. Only queries
     with a judgement in the split are kept. A score of 0 or below means "not relevant".
 
     Raises UserError for a missing file, a broken line, an empty text, a duplicate id, a judgement of an
@@ -39,7 +48,8 @@ def read_collection(folder: Path, split: str) -> Collection:
             raise UserError(f"{file} not found. Needed: corpus.jsonl, queries.jsonl, qrels/{split}.tsv.")
 
     records = _by_id(corpus_file, ("_id",))
-    documents = {id_: _document_text(record, corpus_file) for id_, record in records.items()}
+    fields = ("title", "text") if with_titles else ("text",)
+    documents = {id_: _document_text(record, fields, corpus_file) for id_, record in records.items()}
     queries = _by_id(queries_file, ("_id", "text"))
     qrels = _read_qrels(qrels_file, queries, documents)
     kept = [id_ for id_ in queries if id_ in qrels]
@@ -64,14 +74,14 @@ def _by_id(file: Path, required: tuple[str, ...]) -> dict[str, dict]:
     return records
 
 
-def _document_text(record: dict, file: Path) -> str:
+def _document_text(record: dict, fields: tuple[str, ...], file: Path) -> str:
     # Public BEIR corpora have documents with a title only, so a blank text alone is not an error.
-    parts = [record.get(field) or "" for field in ("title", "text")]
+    parts = [record.get(field) or "" for field in fields]
     if not all(isinstance(part, str) for part in parts):
-        raise UserError(f"{file}: document '{record['_id']}' has a title or text that is not a string.")
+        raise UserError(f"{file}: document '{record['_id']}' has a {' or '.join(fields)} that is not a string.")
     text = "\n".join(part for part in parts if part.strip())
     if not text:
-        raise UserError(f"{file}: document '{record['_id']}' has neither title nor text. Remove or fill it.")
+        raise UserError(f"{file}: document '{record['_id']}' has no {' or '.join(fields)}. Remove or fill it.")
     return text
 
 

@@ -1,4 +1,4 @@
-"""BM25 over piece ids or words, the baseline that a sparse encoder has to beat."""
+"""BM25 over piece ids or words, the baseline that a sparse encoder has to beat, as sparse vectors."""
 
 from typing import TypeVar
 
@@ -6,24 +6,22 @@ import bm25s
 import numpy as np
 from scipy.sparse import csc_matrix, csr_matrix
 
-from kosplade.retrieval.search import search
-
 Token = TypeVar("Token", int, str)
 
 
-def bm25_search(
-    queries: list[list[Token]], documents: list[list[Token]], *, k1: float, b: float, depth: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the `depth` best documents for each query, in the convention of `search`.
+def bm25_vectors(
+    queries: list[list[Token]], documents: list[list[Token]], *, k1: float, b: float
+) -> tuple[csr_matrix, csr_matrix]:
+    """(queries [Q, T], documents [N, T]), float32, whose dot products are BM25; T distinct tokens, at least 1.
 
     BM25 as Lucene computes it, without the constant factor k1 + 1: the score is the sum over query tokens of
     `ln(1 + (N - df + .5) / (df + .5)) * tf / (tf + k1 * (1 - b + b * length / mean length))`. A token counts
-    as often as the query repeats it, one that no document has not at all; an empty query retrieves nothing.
+    as often as the query repeats it, one that no document has not at all.
     """
     # Tokens must become 0, 1, 2, ...: bm25s uses them as array positions.
     columns = {token: column for column, token in enumerate(sorted(set().union(*documents)))}
     if not columns:  # bm25s would divide by a mean length of 0
-        return search(csr_matrix((len(queries), 1)), csr_matrix((len(documents), 1)), depth)
+        return csr_matrix((len(queries), 1), dtype=np.float32), csr_matrix((len(documents), 1), dtype=np.float32)
     index = bm25s.BM25(k1=k1, b=b, method="lucene")
     index.index(
         ([[columns[token] for token in document] for document in documents], columns),
@@ -34,8 +32,8 @@ def bm25_search(
     # `retrieve` breaks ties in no set order and refuses queries without a known token.
     weights = index.scores
     shape = (len(documents), len(columns))
-    documents_NV = csc_matrix((weights["data"], weights["indices"], weights["indptr"]), shape=shape).tocsr()
-    return search(_counts(queries, columns), documents_NV, depth)
+    documents_NT = csc_matrix((weights["data"], weights["indices"], weights["indptr"]), shape=shape).tocsr()
+    return _counts(queries, columns), documents_NT
 
 
 def _counts(texts: list[list[Token]], columns: dict[Token, int]) -> csr_matrix:

@@ -1,23 +1,29 @@
-"""Stage `eval`: retrieval beside BM25 over pieces and over morphemes, by kind of query, and sparsity of raw vectors."""
+"""Stage `eval`: retrieval beside the baselines, what serving costs, and what the vectors look like.
 
+With `--beir DIR --model DIR` it evaluates exported models on any BEIR folder instead, outside the pipeline.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.sparse import csr_matrix
 
-from kosplade.files import write_json
-from kosplade.model import SparseEncoder
+from kosplade.files import read_json, replacing, write_json, write_tsv
 from kosplade.params import Params
-from kosplade.retrieval.beir import read_collection
-from kosplade.retrieval.bm25 import bm25_search
-from kosplade.retrieval.encoding import inference_free, used_pieces, without
-from kosplade.retrieval.kinds import ndcg_by_kind
-from kosplade.retrieval.metrics import per_query, retrieval_metrics
-from kosplade.retrieval.morphemes import Morphemes
+from kosplade.report.collection import evaluate_collection
+from kosplade.retrieval.baselines import BASELINES, sparse_found
+from kosplade.retrieval.beir import Collection, read_splits
+from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
+from kosplade.retrieval.explain import Searched, winners_and_losers
+from kosplade.retrieval.metrics import retrieval_metrics
+from kosplade.retrieval.pruning import pruning_curve
 from kosplade.retrieval.search import search, to_run
-from kosplade.retrieval.significance import gains
-from kosplade.retrieval.sparsity import retrieval_flops, sparsity_metrics
+from kosplade.retrieval.served import WAYS, ServedModel
+from kosplade.retrieval.sparsity import sparsity_metrics
+from kosplade.retrieval.trec import read_run, write_run
+from kosplade.retrieval.views import token_view
+from kosplade.retrieval.weights import heaviest_pieces, nnz_histogram, piece_kinds, weight_histogram
 from kosplade.stages import run_stage, say
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
@@ -26,114 +32,134 @@ from kosplade.training.weights import load_trained
 from kosplade.vocab.pieces import ascii_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
-RETRIEVAL = Path("metrics/eval.json")
-KINDS = Path("metrics/eval_by_kind.json")
-SPARSITY = Path("metrics/sparsity.json")
-SPLITS = ("val", "test")
-WAYS = ("inference_free", "siamese")  # of making a query's vector
-BASELINES = ("bm25", "bm25_kiwi")
-SAMPLE_SEED = 0  # of the documents for sparsity, the intervals and the tests: the same for every seed of training
+METRICS = Path("metrics")
+BASELINE_RUNS = Path("outputs/baselines")
+COMPARED = "bm25_kiwi"  # what winners and losers are listed against
+SHOWN = 5  # queries, and as many of their documents, whose pieces are shown
 
 
-class Evaluation:
-    """Model, tokenizer, Kiwi and tables, with the lengths and batch size of params.yaml."""
-
-    def __init__(self, params: Params):
-        self.params = params
-        self.tokenizer = load_tokenizer(BACKBONE)
-        self.morphemes = Morphemes()
-        self.tables: Tables = open_tables(self.tokenizer)
-        self.encoder: SparseEncoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
-        self.query_weight_V, hidden_V = served_weights(
-            params.loss, self.tables.idf_V, self.tables.stopword_V, self.tables.special_V
-        )
-        self.hidden_V = hidden_V.numpy()
-        self.special = set(self.tables.special_V.nonzero().squeeze(1).tolist())
-        self.length = {"query": params.model.max_query_length, "document": params.model.max_document_length}
-
-    def pieces(self, texts: list[str], side: str) -> list[list[int]]:
-        """Piece ids of texts, cut as the model cuts them, special pieces included."""
-        return self.tokenizer(texts, truncation=True, max_length=self.length[side])["input_ids"]
-
-    def raw(self, texts: list[str], side: str, label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
-        """Raw vectors of texts."""
-        return self.encoder.encode(
-            texts,
-            self.tokenizer,
-            max_length=self.length[side],
-            batch_size=self.params.eval.batch_size,
-            pieces_P=None if pieces_P is None else torch.from_numpy(pieces_P),
-            label=f"eval: {label}",
-        )
-
-    def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
-        """Vectors of queries, both ways."""
-        return {
-            "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V.numpy()),
-            "siamese": without(self.raw(texts, "query", label), self.hidden_V),
-        }
-
-    def tokens(self, texts: list[str], side: str, label: str) -> dict[str, list]:
-        """What the baselines read: pieces as the model reads them, special ones left out; morphemes of whole texts."""
-        pieces = [[piece for piece in ids if piece not in self.special] for ids in self.pieces(texts, side)]
-        return {"bm25": pieces, "bm25_kiwi": self.morphemes(texts, f"eval: morphemes of {label}")}
-
-    def bm25(self, queries: list[list], documents: list[list]) -> tuple[np.ndarray, np.ndarray]:
-        """A baseline over lists of tokens."""
-        settings = self.params.eval
-        return bm25_search(queries, documents, k1=settings.bm25_k1, b=settings.bm25_b, depth=settings.depth)
+def trained_model(params: Params) -> tuple[ServedModel, Tables]:
+    """The outs of the stage `train` as an index serves them."""
+    tokenizer = load_tokenizer(BACKBONE)
+    tables = open_tables(tokenizer)
+    query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
+    model = ServedModel(
+        encoder=load_trained(BACKBONE, train_folder(params.version) / "model.safetensors"),
+        tokenizer=tokenizer,
+        query_weight_V=query_weight_V.numpy(),
+        hidden_V=hidden_V.numpy(),
+        max_query_length=params.model.max_query_length,
+        max_document_length=params.model.max_document_length,
+        batch_size=params.eval.batch_size,
+    )
+    return model, tables
 
 
 def body(params: Params) -> str:
-    evaluation = Evaluation(params)
-    collections = {split: read_collection(DATA, split) for split in SPLITS if (DATA / f"qrels/{split}.tsv").exists()}
+    model, tables = trained_model(params)
+    collections = read_splits(DATA)
     documents = collections["val"].documents
     counts = ", ".join(f"{len(collection.queries)} {split} queries" for split, collection in collections.items())
     say("eval", f"{counts}, {len(documents)} documents")
-    queries = {split: evaluation.queries(c.queries, f"{split} queries") for split, c in collections.items()}
-    needed_P = used_pieces(*(vectors for ways in queries.values() for vectors in ways.values()))
-    documents_NV = without(evaluation.raw(documents, "document", "documents", needed_P), evaluation.hidden_V)
+    queries = {split: model.queries(c.queries, f"eval: {split} queries") for split, c in collections.items()}
+    reachable_P = model.reachable(documents, *(vectors for ways in queries.values() for vectors in ways.values()))
+    documents_NV = model.documents(documents, "eval: documents", reachable_P)
 
-    indexed = evaluation.tokens(documents, "document", "documents")
-    figures: dict = {"documents": len(documents)}
-    kinds: dict = {}
-    for split, collection in collections.items():
-        found = {way: search(vectors, documents_NV, params.eval.depth) for way, vectors in queries[split].items()}
-        asked = evaluation.tokens(collection.queries, "query", f"{split} queries")
-        found |= {name: evaluation.bm25(asked[name], indexed[name]) for name in BASELINES}
-        runs = {name: to_run(collection.query_ids, collection.document_ids, *top) for name, top in found.items()}
-        figures[split] = {"queries": len(collection.queries)}
-        figures[split] |= {name: retrieval_metrics(collection.qrels, run) for name, run in runs.items()}
-        ndcg = {name: per_query(collection.qrels, run, "ndcg10") for name, run in runs.items()}
-        figures[split]["ndcg10_gain"] = gains(ndcg, WAYS, BASELINES, SAMPLE_SEED)
-        kinds[split] = ndcg_by_kind(ndcg, collection.query_ids, collection.query_kinds, SAMPLE_SEED)
+    figures, kinds = {"documents": len(documents)}, {}
+    with replacing(Path(f"outputs/eval_{params.version}")) as target:
+        (target / "runs").mkdir(parents=True)
+        for split, collection in collections.items():
+            found = {way: sparse_found(queries[split][way], documents_NV, params.eval.depth) for way in WAYS}
+            runs = {
+                way: to_run(collection.query_ids, collection.document_ids, one.ids_QK, one.scores_QK)
+                for way, one in found.items()
+            }
+            for way, run in runs.items():
+                write_run(target / f"runs/{split}.{way}.trec", run, way)
+            runs |= {name: read_run(BASELINE_RUNS / f"{split}.{name}.trec") for name in BASELINES}
+            evaluated = evaluate_runs(collection, runs, WAYS, BASELINES)
+            figures[split], kinds[split] = evaluated.figures, evaluated.kinds
+        # The last split is the one that is reported: test, or validation where a user's data has no other.
+        costs = read_json(BASELINE_RUNS / "cost.json", "Run: dvc repro baselines")[split]
+        searched = Searched(collection, queries[split]["inference_free"], documents_NV, model.tokenizer)
+        write_json(target / "queries.json", per_query_figures(split, collection, evaluated))
+        write_json(
+            target / "examples.json",
+            winners_and_losers(searched, runs, evaluated.ndcg10, system="inference_free", baseline=COMPARED),
+        )
+        sparsity = describe_vectors(target, model, tables, collection, params.eval.sparsity_documents)
+    write_tsv(METRICS / "pruning.tsv", pruned_quality(collection, queries[split], documents_NV))
+    write_json(METRICS / "eval.json", figures)
+    write_json(METRICS / "eval_by_kind.json", kinds)
+    write_json(METRICS / "sparsity.json", sparsity)
+    write_json(METRICS / "cost.json", {way: one.cost for way, one in found.items()} | costs)
+    closing = ", ".join(f"{name} {figures[split][name]['ndcg10']:.3f}" for name in (*WAYS, *BASELINES))
+    return f"{split} nDCG@10: {closing}"
 
+
+def per_query_figures(split: str, collection: Collection, evaluated: Evaluated) -> dict:
+    """nDCG@10 of every system and query, parallel to the ids: what a paired test of two experiments reads."""
+    values = {name: [round(of[id_], 6) for id_ in collection.query_ids] for name, of in evaluated.ndcg10.items()}
+    return {"split": split, "ids": collection.query_ids, "ndcg10": values}
+
+
+def pruned_quality(collection: Collection, queries: dict[str, csr_matrix], documents_NV: csr_matrix) -> list[dict]:
+    """nDCG@10 of both ways of querying at each degree of pruning."""
+
+    def ndcg10(pruned_NV: csr_matrix) -> dict[str, float]:
+        runs = {
+            way: to_run(collection.query_ids, collection.document_ids, *search(vectors, pruned_NV, 10))
+            for way, vectors in queries.items()
+        }
+        return {way: retrieval_metrics(collection.qrels, run)["ndcg10"] for way, run in runs.items()}
+
+    return pruning_curve(documents_NV, ndcg10)
+
+
+def describe_vectors(
+    target: Path, model: ServedModel, tables: Tables, collection: Collection, sample_size: int
+) -> dict[str, float]:
+    """Write pieces.json and texts.json, from raw vectors over the whole vocabulary; return the sparsity figures."""
     rng = np.random.default_rng(SAMPLE_SEED)
-    count = min(params.eval.sparsity_documents, len(documents))
-    sample = [documents[i] for i in np.sort(rng.permutation(len(documents))[:count])]
-    raw_NV = evaluation.raw(sample, "document", "documents, whole vocabulary")
-    tables = evaluation.tables
-    sparsity = sparsity_metrics(
-        raw_NV,
-        evaluation.pieces(sample, "document"),
-        stopword_V=tables.stopword_V.numpy(),
-        special_ids=sorted(evaluation.special),
-        hangul_V=tables.hangul_V.numpy(),
-        ascii_V=ascii_mask(evaluation.tokenizer),
+    rows = np.sort(rng.permutation(len(collection.documents))[:sample_size])
+    sample = [collection.documents[row] for row in rows]
+    raw_NV = model.raw(sample, "document", "eval: documents, whole vocabulary")
+    stopword_V, hangul_V = tables.stopword_V.numpy(), tables.hangul_V.numpy()
+    ascii_V = ascii_mask(model.tokenizer)
+    kinds_V = piece_kinds(stopword_V, hangul_V, ascii_V)
+    write_json(
+        target / "pieces.json",
+        {
+            "weights": weight_histogram(raw_NV, kinds_V),
+            "nnz": nnz_histogram(raw_NV),
+            "heaviest": heaviest_pieces(raw_NV, kinds_V, model.tokenizer),
+        },
     )
-    last = list(collections)[-1]
-    for way, vectors in queries[last].items():
-        sparsity[f"query_nnz_{way}"] = round(vectors.nnz / vectors.shape[0], 6)
-        sparsity[f"flops_{way}"] = round(retrieval_flops(vectors, without(raw_NV, evaluation.hidden_V)), 6)
-    write_json(RETRIEVAL, figures)
-    write_json(KINDS, kinds)
-    write_json(SPARSITY, sparsity)
-    closing = ", ".join(f"{name} {figures[last][name]['ndcg10']:.3f}" for name in (*WAYS, *BASELINES))
-    return f"{last} nDCG@10: {closing}"
+    shown = sorted(rng.permutation(len(collection.queries))[:SHOWN].tolist())
+    judged = [collection.qrels[collection.query_ids[row]] for row in shown]
+    best = [collection.document_ids.index(max(sorted(scores), key=scores.__getitem__)) for scores in judged]
+    texts = [collection.queries[row] for row in shown] + [collection.documents[row] for row in best]
+    vectors_NV = model.raw(texts, "document", "eval: texts to show")
+    views = [
+        token_view(text, vectors_NV[row], model.tokenizer, kinds_V, model.max_document_length)
+        for row, text in enumerate(texts)
+    ]
+    write_json(target / "texts.json", views)
+    return sparsity_metrics(
+        raw_NV,
+        model.pieces(sample, "document"),
+        stopword_V=stopword_V,
+        special_ids=tables.special_V.nonzero().squeeze(1).tolist(),
+        hangul_V=hangul_V,
+        ascii_V=ascii_V,
+    )
 
 
 def main() -> None:
-    run_stage("eval", body)
+    if len(sys.argv) > 1:
+        evaluate_collection(sys.argv[1:])
+    else:
+        run_stage("eval", body)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,12 @@ Every training text is encoded and analysed once (stage `teacher`); training rea
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from scipy.sparse import csr_matrix
-from tqdm import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
@@ -21,36 +17,6 @@ from kosplade.training.lexical import Lexical, load_rows, stack
 
 # Texts encoded between two writes: enough to sort them by length, few enough for any memory.
 CHUNK = 1 << 15
-
-
-def encode_dense(
-    texts: Sequence[str],
-    encoder: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    pooling: str,
-    max_length: int,
-    batch_size: int,
-    label: str,
-) -> np.ndarray:
-    """L2-normalised vectors float32 [N, D] of `texts` in order; `pooling` is `mean` (over real positions) or `cls`."""
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-    order = np.argsort([len(ids) for ids in encoded], kind="stable")
-    vectors_ND = np.empty((len(texts), encoder.config.hidden_size), dtype=np.float32)
-    device = encoder.device
-    with torch.inference_mode(), tqdm(total=len(texts), desc=label, unit="text", mininterval=1) as bar:
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
-            hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
-            if pooling == "cls":
-                pooled_BD = hidden_BLD[:, 0]
-            else:
-                mask_BL1 = batch["attention_mask"].unsqueeze(-1)
-                pooled_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
-            vectors_ND[rows] = F.normalize(pooled_BD, dim=1).cpu().numpy()
-            bar.update(len(rows))
-    return vectors_ND
 
 
 def text_numbers(texts: Iterable[str]) -> np.ndarray:

@@ -31,6 +31,13 @@ def special_ids(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     return sorted(set(tokenizer.all_special_ids))
 
 
+def plain_pieces(tokenizer: PreTrainedTokenizerBase, texts: list[str], max_length: int) -> list[list[int]]:
+    """Piece ids of texts cut to `max_length` as a model cuts them (special pieces count), the special ones left out."""
+    special = set(special_ids(tokenizer))
+    encoded = tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
+    return [[piece for piece in ids if piece not in special] for ids in encoded]
+
+
 def _is_hangul(char: str) -> bool:
     return "\uac00" <= char <= "\ud7a3" or "\u1100" <= char <= "\u11ff" or "\u3130" <= char <= "\u318f"
 

@@ -1,0 +1,158 @@
+"""Exported models on any BEIR folder, beside the baselines: one table, TREC runs, a JSON file with all figures."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from kosplade.errors import UserError
+from kosplade.files import write_json
+from kosplade.params import Params, load_params
+from kosplade.retrieval.approximate import approximate_cost
+from kosplade.retrieval.baselines import BASELINES, Baselines, Found, sparse_found
+from kosplade.retrieval.beir import Collection, read_collection
+from kosplade.retrieval.cost import exact_speed
+from kosplade.retrieval.dense import DenseEncoder
+from kosplade.retrieval.evaluation import evaluate_runs
+from kosplade.retrieval.search import to_run
+from kosplade.retrieval.served import WAYS, ServedModel, load_export
+from kosplade.retrieval.table import format_table
+from kosplade.retrieval.trec import write_run
+
+COLUMNS = {"ndcg10": "nDCG@10", "mrr10": "MRR@10", "recall10": "Recall@10", "recall100": "Recall@100"}
+COSTS = {"query_nnz": "query nnz", "document_nnz": "document nnz", "flops": "FLOPS", "index_bytes": "index MB"}
+SPEED_DEPTH = 10  # documents that a query asks for where speeds are taken
+SPEEDS = {
+    "documents_a_second": "documents/s",
+    "queries_a_second": "queries/s, exact",
+    "approximate_queries_a_second": "queries/s, Seismic",
+    "recall10": "its recall@10",
+}
+
+
+def evaluate_collection(arguments: list[str]) -> None:
+    """Evaluate and print, as the command line says; a UserError is one line and exit code 1."""
+    options = _parse(arguments)
+    try:
+        collection = read_collection(options.beir, options.split, with_titles=not options.no_titles)
+        params = load_params()
+        found, speeds = _search(options, collection, params)
+        print(_write(options, collection, params, found, speeds))
+    except UserError as error:
+        sys.exit(f"Error: {error}")
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m kosplade.stages.evaluate", description="Evaluate exported models on a BEIR folder."
+    )
+    parser.add_argument("--beir", type=Path, required=True, metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels/")
+    parser.add_argument(
+        "--model", type=Path, required=True, action="append", metavar="DIR", help="an exported model; may be repeated"
+    )
+    parser.add_argument("--split", default="test", help="file of qrels/ (default: test)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
+    parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")
+    parser.add_argument("--max-query-length", type=int, default=64, help="pieces of a query (default: 64)")
+    parser.add_argument("--max-document-length", type=int, default=512, help="pieces of a document (default: 512)")
+    return parser.parse_args(arguments)
+
+
+def _search(
+    options: argparse.Namespace, collection: Collection, params: Params
+) -> tuple[dict[str, Found], dict[str, dict[str, float]]]:
+    """What every system found, and the speeds of the models', by name; the first model's pieces are those of BM25."""
+    found: dict[str, Found] = {}
+    speeds: dict[str, dict[str, float]] = {}
+    pieces: dict[str, list[list[int]]] = {}
+    for name, folder in _names(options.model).items():
+        model = load_export(
+            folder,
+            max_query_length=options.max_query_length,
+            max_document_length=options.max_document_length,
+            batch_size=params.eval.batch_size,
+        )
+        pieces = pieces or {
+            "query": model.plain_pieces(collection.queries, "query"),
+            "document": model.plain_pieces(collection.documents, "document"),
+        }
+        for way, one, speed in _of_model(model, collection, name, params.eval.depth):
+            found[f"{name}.{way}"], speeds[f"{name}.{way}"] = one, speed
+    baselines = Baselines(
+        collection.documents,
+        pieces["document"],
+        DenseEncoder(params.teacher),
+        k1=params.eval.bm25_k1,
+        b=params.eval.bm25_b,
+    )
+    return found | baselines.search(collection.queries, pieces["query"], params.eval.depth, "queries"), speeds
+
+
+def _of_model(model: ServedModel, collection: Collection, name: str, depth: int):
+    """Yield (way, Found, speeds) of both ways of querying one model."""
+    queries = model.queries(collection.queries, f"{name}: queries")
+    reachable_P = model.reachable(collection.documents, *queries.values())
+    started = time.perf_counter()
+    documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
+    documents_a_second = len(collection.documents) / (time.perf_counter() - started)
+    for way in WAYS:
+        found = sparse_found(queries[way], documents_NV, depth)
+        approximate = approximate_cost(found.ids_QK, queries[way], documents_NV)
+        speed = {
+            "documents_a_second": documents_a_second,
+            "queries_a_second": exact_speed(queries[way], documents_NV, SPEED_DEPTH),
+            "approximate_queries_a_second": approximate["queries_a_second"],
+            "approximate_index_bytes": approximate["index_bytes"],
+            "recall10": approximate["recall10"],
+        }
+        yield way, found, speed
+
+
+def _names(folders: list[Path]) -> dict[str, Path]:
+    """A short name for each folder: its own, or its parent's where it is called `best`."""
+    names = {(folder.parent.name if folder.name == "best" else folder.name): folder for folder in folders}
+    if len(names) < len(folders):
+        raise UserError(f"--model: two folders are called {next(iter(names))}. Rename one, so that their runs differ.")
+    return names
+
+
+def _write(
+    options: argparse.Namespace,
+    collection: Collection,
+    params: Params,
+    found: dict[str, Found],
+    speeds: dict[str, dict[str, float]],
+) -> str:
+    """Write runs and figures; return what is printed."""
+    output = options.output or Path("outputs/beir") / options.beir.resolve().name
+    runs = {
+        name: to_run(collection.query_ids, collection.document_ids, one.ids_QK, one.scores_QK)
+        for name, one in found.items()
+    }
+    for name, run in runs.items():
+        write_run(output / f"{options.split}.{name}.trec", run, name)
+    evaluated = evaluate_runs(collection, runs, list(speeds), BASELINES)
+    figures = {"documents": len(collection.documents)} | evaluated.figures
+    figures |= {"cost": {name: one.cost for name, one in found.items()}, "speed": speeds}
+    write_json(output / f"{options.split}.json", figures)
+
+    quality = [{"": name} | {title: figures[name][key] for key, title in COLUMNS.items()} for name in found]
+    cost = []
+    for name, one in found.items():
+        values = one.cost | {"index_bytes": one.cost["index_bytes"] / 1e6} | speeds.get(name, {})
+        cost.append({"": name} | {title: values.get(key) for key, title in (COSTS | SPEEDS).items()})
+    gains = [
+        f"{system} against {baseline}: {gain['difference']:+.3f} nDCG@10, p = {gain['p_holm']:.4f}"
+        for system, against in figures["ndcg10_gain"].items()
+        for baseline, gain in against.items()
+    ]
+    return "\n\n".join(
+        [
+            f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
+            format_table(quality, ["", *COLUMNS.values()]),
+            f"BM25: Lucene's, k1 {params.eval.bm25_k1}, b {params.eval.bm25_b}; dense: {params.teacher.name}.",
+            "\n".join(gains) + "\nPaired randomisation tests, p after Holm's correction over all of them.",
+            format_table(cost, ["", *COSTS.values(), *SPEEDS.values()]),
+            f"Runs in TREC format and every figure: {output}",
+        ]
+    )

@@ -1,0 +1,80 @@
+"""Prints what the document vectors of the last run look like: `python -m kosplade.report.sparsity`.
+
+Imports nothing heavy.
+"""
+
+import sys
+from pathlib import Path
+
+from kosplade.errors import UserError
+from kosplade.files import read_json, read_tsv
+from kosplade.params import load_params
+from kosplade.report.summary import targets
+from kosplade.retrieval.table import format_table
+
+REMEDY = "Run: make eval-v25"
+METRICS = Path("metrics")
+MOVED = ("document_nnz", "query_nnz", "stopword_activation", "semantic_ratio")
+POINTS = 6  # of the training's curve
+BINS = 5  # of 0.1 in one row of the table
+BAR = 40  # signs of the longest bar
+
+
+def weights(histogram: dict[str, list]) -> str:
+    """Shares of the non-zero weights by size, for semantic, stopword and foreign pieces."""
+    edges, kinds = histogram["edges"], [kind for kind in histogram if kind != "edges"]
+    total = sum(map(sum, (histogram[kind] for kind in kinds)))
+    rows = []
+    for start in range(0, len(edges) - 1, BINS):
+        end = min(start + BINS, len(edges) - 1)
+        counts = {kind: sum(histogram[kind][start:end]) for kind in kinds}
+        rows.append(
+            {"weight": f"{edges[start]:.1f} - {edges[end]:.1f}"}
+            | counts
+            | {"": "#" * round(BAR * sum(counts.values()) / max(total, 1))}
+        )
+    return format_table(rows, ["weight", *kinds, ""])
+
+
+def heaviest(pieces: list[dict]) -> str:
+    """The pieces with the largest mean weight."""
+    rows = [
+        {"piece": piece["piece"], "kind": piece["kind"], "mean weight": piece["mean"], "documents": piece["documents"]}
+        for piece in pieces
+    ]
+    return format_table(rows, ["piece", "kind", "mean weight", "documents"])
+
+
+def movement(curves: Path) -> str:
+    """How the figures moved during training, at a few of its steps."""
+    values = {name: {row["step"]: float(row[name]) for row in read_tsv(curves / f"{name}.tsv")} for name in MOVED}
+    steps = list(values[MOVED[0]])
+    shown = sorted({round(place * (len(steps) - 1) / (POINTS - 1)) for place in range(POINTS)})
+    rows = [{"step": steps[i]} | {name: of.get(steps[i]) for name, of in values.items()} for i in shown]
+    return format_table(rows, ["step", *MOVED])
+
+
+def main() -> None:
+    """Print everything."""
+    version = load_params().version
+    pieces = read_json(Path(f"outputs/eval_{version}/pieces.json"), REMEDY)
+    quantiles = ", ".join(f"{name} {value:.0f}" for name, value in pieces["nnz"]["quantiles"].items())
+    print(
+        f"\nVersion {version}, raw document vectors, before the stopword mask",
+        targets(METRICS),
+        "Non-zero weights by size and kind of piece:",
+        weights(pieces["weights"]),
+        f"Pieces a document: {quantiles}",
+        "The heaviest pieces:",
+        heaviest(pieces["heaviest"]),
+        "During training (of a batch, on sampled pieces):",
+        movement(METRICS / "train/plots/metrics"),
+        sep="\n\n",
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"Error: {error}")

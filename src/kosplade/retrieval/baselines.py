@@ -1,0 +1,58 @@
+"""What a sparse encoder has to beat: BM25 over its own pieces and over Kiwi morphemes, and a dense encoder."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kosplade.retrieval.bm25 import bm25_vectors
+from kosplade.retrieval.cost import serving_cost
+from kosplade.retrieval.dense import DenseEncoder, dense_search
+from kosplade.retrieval.morphemes import Morphemes
+from kosplade.retrieval.search import search
+
+BASELINES = ("bm25", "bm25_kiwi", "dense")
+
+
+class Found(NamedTuple):
+    """What a system retrieved, in the convention of `search`, and what serving it costs."""
+
+    ids_QK: np.ndarray
+    scores_QK: np.ndarray
+    cost: dict[str, float]
+
+
+def sparse_found(queries_QV: csr_matrix, documents_NV: csr_matrix, depth: int) -> Found:
+    """Exact search in sparse vectors, and its cost."""
+    return Found(*search(queries_QV, documents_NV, depth), serving_cost(queries_QV, documents_NV))
+
+
+class Baselines:
+    """The baselines over one collection; `document_pieces` are cut as the model cuts them, morphemes of whole texts."""
+
+    def __init__(
+        self, documents: list[str], document_pieces: list[list[int]], dense: DenseEncoder, *, k1: float, b: float
+    ):
+        self._morphemes = Morphemes()
+        self._dense = dense
+        self._bm25 = {"k1": k1, "b": b}
+        self._document_pieces = document_pieces
+        self._document_morphemes = self._morphemes(documents, "baselines: morphemes of documents")
+        self._documents_ND = dense.documents(documents, "baselines: dense, documents")
+
+    def search(self, queries: list[str], query_pieces: list[list[int]], depth: int, label: str) -> dict[str, Found]:
+        """Every baseline's documents for the queries, by name as in BASELINES."""
+        query_morphemes = self._morphemes(queries, f"baselines: morphemes of {label}")
+        queries_QD = self._dense.queries(queries, f"baselines: dense, {label}")
+        # A dense index keeps every number of every vector; FLOPS as for sparse vectors: one product a dimension.
+        cost = {
+            "query_nnz": float(queries_QD.shape[1]),
+            "document_nnz": float(queries_QD.shape[1]),
+            "flops": float(queries_QD.shape[1]),
+            "index_bytes": self._documents_ND.nbytes,
+        }
+        return {
+            "bm25": sparse_found(*bm25_vectors(query_pieces, self._document_pieces, **self._bm25), depth),
+            "bm25_kiwi": sparse_found(*bm25_vectors(query_morphemes, self._document_morphemes, **self._bm25), depth),
+            "dense": Found(*dense_search(queries_QD, self._documents_ND, depth), cost),
+        }

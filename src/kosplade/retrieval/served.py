@@ -1,0 +1,115 @@
+"""A sparse encoder as an index serves it: from a training of ours, or from any exported folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from scipy.sparse import csr_matrix
+from transformers import PreTrainedTokenizerBase
+
+from kosplade.errors import UserError
+from kosplade.files import read_json
+from kosplade.model import SparseEncoder
+from kosplade.retrieval.encoding import inference_free, used_pieces, without
+from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
+from kosplade.vocab.tokenizer import load_tokenizer
+
+WAYS = ("inference_free", "siamese")  # of making a query's vector
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `hidden_V` bool is never served.
+
+    Lengths count special pieces.
+    """
+
+    encoder: SparseEncoder
+    tokenizer: PreTrainedTokenizerBase
+    query_weight_V: np.ndarray
+    hidden_V: np.ndarray
+    max_query_length: int
+    max_document_length: int
+    batch_size: int
+
+    def pieces(self, texts: list[str], side: str) -> list[list[int]]:
+        """Piece ids of texts, cut as the model cuts them, special pieces included; `side` is query or document."""
+        return self.tokenizer(texts, truncation=True, max_length=self._length(side))["input_ids"]
+
+    def plain_pieces(self, texts: list[str], side: str) -> list[list[int]]:
+        """The same without the special pieces: what BM25 over the same pieces reads."""
+        return plain_pieces(self.tokenizer, texts, self._length(side))
+
+    def raw(self, texts: list[str], side: str, label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
+        """Raw vectors [N, V], of the whole vocabulary or of `pieces_P` alone."""
+        return self.encoder.encode(
+            texts,
+            self.tokenizer,
+            max_length=self._length(side),
+            batch_size=self.batch_size,
+            pieces_P=None if pieces_P is None else torch.from_numpy(pieces_P),
+            label=label,
+        )
+
+    def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
+        """Served vectors of queries, by each of WAYS."""
+        return {
+            "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V),
+            "siamese": without(self.raw(texts, "query", label), self.hidden_V),
+        }
+
+    def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
+        """Served vectors of documents at `pieces_P`."""
+        return without(self.raw(texts, "document", label, pieces_P), self.hidden_V)
+
+    def reachable(self, documents: list[str], *queries: csr_matrix) -> np.ndarray:
+        """Sorted ids of the pieces that documents are worth encoding on.
+
+        Those that a query uses decide every score; those that occur in a document, and all of Hangul, nearly every
+        weight that an index would hold. Outside lie a few foreign expansions (`foreign_activation` says how many).
+        """
+        is_wanted_V = hangul_mask(self.tokenizer)
+        is_wanted_V[used_pieces(*queries)] = True
+        for ids in self.pieces(documents, "document"):
+            is_wanted_V[ids] = True
+        return np.flatnonzero(is_wanted_V & ~self.hidden_V)
+
+    def _length(self, side: str) -> int:
+        return self.max_query_length if side == "query" else self.max_document_length
+
+
+def load_export(folder: Path, *, max_query_length: int, max_document_length: int, batch_size: int) -> ServedModel:
+    """A folder that the stage `convert` wrote: what is not served is in its decoder's bias already.
+
+    Raises UserError for a folder that is none, and for an idf.json of another vocabulary.
+    """
+    remedy = "Run: make convert-v25-hf"
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: not an exported model (no config.json). {remedy}")
+    weights = read_json(folder / "idf.json", remedy)
+    tokenizer = load_tokenizer(folder)
+    try:
+        encoder = SparseEncoder.load(folder)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise UserError(f"{folder}: the model cannot be loaded ({reason}). {remedy}") from None
+    pieces = piece_strings(tokenizer)
+    if encoder.vocab_size != len(pieces):
+        raise UserError(
+            f"{folder}: the model has {encoder.vocab_size} pieces, the tokenizer {len(pieces)}; they must agree. "
+            f"{remedy}"
+        )
+    if not isinstance(weights, dict) or weights.keys() != set(pieces):
+        raise UserError(f"{folder}/idf.json: not a weight for each of the tokenizer's {len(pieces)} pieces. {remedy}")
+    query_weight_V = np.array([weights[piece] for piece in pieces], dtype=np.float32)
+    return ServedModel(
+        encoder=encoder.eval(),
+        tokenizer=tokenizer,
+        query_weight_V=query_weight_V,
+        hidden_V=query_weight_V == 0,  # every served piece weighs something: no IDF is 0
+        max_query_length=max_query_length,
+        max_document_length=max_document_length,
+        batch_size=batch_size,
+    )

@@ -1,0 +1,51 @@
+"""Stage `baselines`: BM25 over pieces and morphemes, and the dense teacher, once for all experiments."""
+
+from pathlib import Path
+
+from kosplade.files import replacing, write_json
+from kosplade.params import Params
+from kosplade.retrieval.baselines import Baselines
+from kosplade.retrieval.beir import read_splits
+from kosplade.retrieval.dense import DenseEncoder
+from kosplade.retrieval.search import to_run
+from kosplade.retrieval.trec import write_run
+from kosplade.stages import run_stage
+from kosplade.vocab.pieces import plain_pieces
+from kosplade.vocab.tokenizer import load_tokenizer
+
+DATA = Path("data/v24.0")
+BACKBONE = Path("data/backbone")
+FOLDER = Path("outputs/baselines")
+
+
+def body(params: Params) -> str:
+    tokenizer = load_tokenizer(BACKBONE)
+    collections = read_splits(DATA)
+    documents = next(iter(collections.values())).documents
+    baselines = Baselines(
+        documents,
+        plain_pieces(tokenizer, documents, params.model.max_document_length),
+        DenseEncoder(params.teacher),
+        k1=params.eval.bm25_k1,
+        b=params.eval.bm25_b,
+    )
+    with replacing(FOLDER) as target:
+        target.mkdir()
+        costs = {}
+        for split, collection in collections.items():
+            pieces = plain_pieces(tokenizer, collection.queries, params.model.max_query_length)
+            found = baselines.search(collection.queries, pieces, params.eval.depth, f"{split} queries")
+            for name, (ids_QK, scores_QK, cost) in found.items():
+                run = to_run(collection.query_ids, collection.document_ids, ids_QK, scores_QK)
+                write_run(target / f"{split}.{name}.trec", run, name)
+                costs.setdefault(split, {})[name] = cost
+        write_json(target / "cost.json", costs)
+    return f"{FOLDER}: {', '.join(found)} over {len(documents)} documents"
+
+
+def main() -> None:
+    run_stage("baselines", body)
+
+
+if __name__ == "__main__":
+    main()

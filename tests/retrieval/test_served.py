@@ -1,0 +1,103 @@
+"""An exported folder as an index serves it: lengths, reachable pieces, bad folders."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
+
+from kosplade.errors import UserError
+from kosplade.export.huggingface import write_folder
+from kosplade.model import SparseEncoder
+from kosplade.retrieval.served import WAYS, load_export
+
+HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces and w7
+TEXTS = ["w5 w6 w7 w8", "w9", "w10 w5 w5"]
+
+
+@pytest.fixture
+def export(tmp_path, word_tokenizer):
+    """A small random model, exported with w7 masked; idf of piece i is i / 10."""
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(
+        vocab_size=40,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=40,
+        initializer_range=0.5,
+    )
+    encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
+    hidden_V = torch.zeros(40, dtype=torch.bool)
+    hidden_V[HIDDEN] = True
+    weight_V = torch.where(hidden_V, 0.0, torch.arange(40) / 10)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    write_folder(encoder, word_tokenizer, hidden_V, weight_V, folder)
+    return folder, encoder
+
+
+def load(folder):
+    return load_export(folder, max_query_length=5, max_document_length=5, batch_size=2)
+
+
+def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer):
+    folder, encoder = export
+    model = load(folder)
+    whole_P = np.arange(40)
+    expected_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5, batch_size=4).toarray()
+    assert (expected_NV[:, HIDDEN] > 0).any()
+    expected_NV[:, HIDDEN] = 0
+    np.testing.assert_allclose(model.documents(TEXTS, "test", whole_P).toarray(), expected_NV, atol=1e-5)
+    queries = model.queries(TEXTS, "test")
+    assert list(queries) == list(WAYS)
+    np.testing.assert_allclose(queries["siamese"].toarray(), expected_NV, atol=1e-5)
+    # Cut to w5 w6 w7: w8 is lost, w7 is not served.
+    row = queries["inference_free"].toarray()[0]
+    np.testing.assert_allclose(row[row > 0], [0.5, 0.6])
+
+
+def test_pieces_are_cut_and_special_ones_left_out(export):
+    model = load(export[0])
+    assert model.pieces(TEXTS, "document")[0] == [0, 5, 6, 7, 2]
+    assert model.plain_pieces(TEXTS, "query") == [[5, 6, 7], [9], [10, 5, 5]]
+
+
+def test_reachable_pieces_are_those_of_documents_and_queries(export):
+    model = load(export[0])
+    queries = model.queries(["w20", "w5"], "test")["inference_free"]
+    assert model.reachable(["w9 w2", "w11"], queries).tolist() == [5, 9, 11, 20]
+
+
+def test_a_folder_that_is_no_export(tmp_path):
+    with pytest.raises(UserError, match=r"not an exported model \(no config.json\). Run: make convert-v25-hf"):
+        load(tmp_path)
+
+
+def test_an_idf_of_another_vocabulary(export):
+    folder, _ = export
+    weights = json.loads((folder / "idf.json").read_text())
+    del weights["w9"]
+    for value in (weights, [1, 2], 3):
+        (folder / "idf.json").write_text(json.dumps(value))
+        with pytest.raises(UserError, match=r"idf.json: not a weight for each of the tokenizer's 40 pieces"):
+            load(folder)
+
+
+def test_a_tokenizer_of_another_size(export, tokenizer, tmp_path):
+    folder, _ = export
+    shutil.copy(folder / "config.json", tmp_path)
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(UserError, match=r"the model has 40 pieces, the tokenizer 250002; they must agree"):
+        load(folder)
+
+
+def test_a_truncated_model_file(export):
+    folder, _ = export
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(UserError, match="the model cannot be loaded"):
+        load(folder)
