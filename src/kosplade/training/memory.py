@@ -29,12 +29,10 @@ def smaller_parts(parts: int, queries: int, *, auto_batch: bool, processes: int)
         "or lower model.max_document_length."
     )
     if not auto_batch:
-        raise UserError(f"GPU out of memory with train.batch_size {queries}. {remedy}") from None
+        raise UserError(f"GPU out of memory with train.batch_size {queries}. {remedy}")
     if processes > 1:
         # The other processes are already waiting for this one's rows.
-        raise UserError(
-            f"GPU out of memory with train.batch_size {queries} in one of {processes} processes. {remedy}"
-        ) from None
+        raise UserError(f"GPU out of memory with train.batch_size {queries} in one of {processes} processes. {remedy}")
     if parts * 2 > queries:
         raise UserError("GPU out of memory with a single query and its documents. Lower model.max_document_length.")
     return parts * 2

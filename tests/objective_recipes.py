@@ -1,0 +1,41 @@
+"""What the tests of the objective share: a recipe with every term off, the terms, a step out of plain tensors."""
+
+import torch
+
+from kosplade.params import LossParams
+from kosplade.training.batches import occurring_pieces
+from kosplade.training.objective import Step
+
+D = torch.float64
+OFF = LossParams(
+    idf_weighting=True,
+    stopword_mask=True,
+    infonce_inference_free=0.0,
+    infonce_siamese=0.0,
+    temperature_inference_free=2.0,
+    temperature_siamese=1.0,
+    distillation=0.0,
+    teacher_temperature=0.5,
+    teacher_lexical=0.25,
+    morphemes=0.0,
+    self_reconstruction=0.0,
+    positive=0.0,
+    margin=0.0,
+    margin_size=1.0,
+    min_activation=0.0,
+    min_activation_top_k=2,
+    min_activation_floor=2.0,
+)
+V24 = {"idf_weighting": False, "stopword_mask": False}
+TERMS = (
+    *("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive"),
+    *("self_reconstruction", "morphemes", "min_activation"),
+)
+
+
+def step_of(query, document, batch, pieces, vocab=8) -> Step:
+    """The weights with what the objective knows of the texts; the teacher's logits are its scores / .5."""
+    kinds = ("query", "document", "document_morpheme")
+    has = [occurring_pieces(batch[f"{kind}_ids"], batch[f"{kind}_mask"], vocab) for kind in kinds]
+    query_has, document_has, morphemes = (has_BV[:, pieces] for has_BV in has)
+    return Step(query, document, query_has, document_has, batch["teacher"] / 0.5, morphemes)
