@@ -6,6 +6,8 @@ export PYTHONPATH := src
 VERSION = $(shell sed -n 's/^version: *\([^ #]*\).*/\1/p' params.yaml)
 IDF := outputs/idf_weights/xlmr_v25_idf.pt
 LOG = outputs/train_$(VERSION).log
+PORT = 6006
+COLUMNS = '(test|val)\.(inference_free|siamese|bm25_kiwi)\.ndcg10|top10|activation|document_nnz|version|penalty|lambda|alpha|model\.|loss\.|train\.'
 MODEL = huggingface/$(VERSION)/best
 READY := .venv/.ready
 
@@ -81,12 +83,26 @@ eval-beir: $(READY) ## evaluate an export on any BEIR folder: make eval-beir DIR
 convert-v25-hf: $(READY) ## write huggingface/<version>/best
 	dvc repro convert
 
+##@ Experiments and pull requests
+.PHONY: exp-show check-lock pr-report gc
+exp-show: $(READY) ## every experiment: the parameters that differ, nDCG@10, sparsity
+	@dvc exp show --no-pager --only-changed --drop '.*' --keep $(COLUMNS)
+check-lock: $(READY) ## fail if dvc.lock is not that of this code, these parameters and this data (runs and fetches nothing)
+	@said=$$(dvc repro --dry --allow-missing 2>&1); echo "$$said"; [[ $$said == *"Data and pipelines are up to date."* ]] \
+	  || { echo "Error: dvc.lock is out of date. Run: dvc repro, then commit dvc.lock and metrics/" >&2; exit 1; }
+pr-report: $(READY) ## what a branch does to parameters and metrics, judged by gates.yaml: make pr-report BASE=main
+	@test -n "$(BASE)" || { echo "Error: BASE is not set. Run: make pr-report BASE=main" >&2; exit 1; }
+	@python -m kosplade.report.pull_request "$(BASE)"
+gc: $(READY) ## free DVC's cache of what no branch, tag, experiment or the workspace uses (asks first)
+	@echo "Kept: the workspace, every branch and tag, every experiment that dvc exp list -A shows. Removed: all else in .dvc/cache."
+	dvc gc --workspace --all-branches --all-tags --all-experiments
+
 ##@ Monitoring
 .PHONY: logs-v25 tensorboard-v25 monitor
 logs-v25: ## follow the log of the background training
 	@test -f $(LOG) || { echo "Error: $(LOG) not found. Run: make train-v25-bg" >&2; exit 1; }
 	tail -n 50 -f $(LOG)
 tensorboard-v25: $(READY) ## curves at http://localhost:6006
-	tensorboard --logdir outputs/tensorboard --port 6006
+	tensorboard --logdir outputs/tensorboard --port $(PORT)
 monitor: ## GPU, or CPU and memory where there is none
-	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else top; fi
+	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else vmstat --wide --unit M --timestamp 2; fi

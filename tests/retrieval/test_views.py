@@ -68,7 +68,18 @@ def test_a_csr_row_reads_as_its_weights_do(tokenizer, kinds_V):
 def test_the_heaviest_are_cut_and_ties_go_to_the_smaller_id(view, tokenizer):
     pieces = sorted(["▁결제", "▁취소", "▁환불"], key=tokenizer.convert_tokens_to_ids)
     weights = dict.fromkeys(reversed(pieces), 1.0) | {"는": 2.0}
-    assert [top["piece"] for top in view("결제", weights, top=3)["top"]] == ["는", *pieces[:2]]
+    assert [top["piece"] for top in view("결제", weights, top=3, expansions=0)["top"]] == ["는", *pieces[:2]]
+
+
+def test_expansions_below_the_heaviest_are_listed_too(view):
+    weights = {"▁결제": 2.0, "▁취소": 1.5, "▁환불": 1.0, "는": 0.5, "返": 0.25}
+    shown = view("결제 취소", weights, top=2, expansions=2)["top"]
+    assert [(one["piece"], one["in_text"]) for one in shown] == [
+        ("▁결제", True),
+        ("▁취소", True),
+        ("▁환불", False),
+        ("는", False),
+    ]
 
 
 def test_a_repeated_piece_has_the_same_weight_each_time(view):

@@ -17,6 +17,7 @@ def token_view(
     kinds_V: np.ndarray,
     max_length: int,
     top: int = 15,
+    expansions: int = 12,
 ) -> dict:
     """Return {"text", "own", "top"} of a text and its vector (CSR [1, V] or {id: weight}, non-negative).
 
@@ -25,8 +26,8 @@ def token_view(
     - own: {"piece", "start", "end", "weight", "kind"} of every piece of the text in order; special pieces and what
       lies past `max_length` are left out. A piece that repeats has the same weight each time, since weights are maxima
       over positions.
-    - top: {"piece", "weight", "kind", "in_text"} of the `top` heaviest pieces of the vector, ties by id; `in_text` is
-      false for an expansion.
+    - top: {"piece", "weight", "kind", "in_text"} of the `top` heaviest pieces of the vector and of its `expansions`
+      heaviest that are not in the text (`in_text` false), ties by id.
 
     `text[start:end]` (code points) is what a piece was read from. These spans rise and never overlap, so a reader may
     mark them one after the other. That makes some of them empty: of a blank sign alone, and of each further piece that
@@ -34,7 +35,10 @@ def token_view(
     """
     weights = _weights(vector_1V)
     own_ids, spans = _own_pieces(text, tokenizer, max_length)
-    top_ids = sorted((id_ for id_ in weights if weights[id_] > 0), key=lambda id_: (-weights[id_], id_))[:top]
+    in_text = set(own_ids)
+    ranked = sorted((id_ for id_ in weights if weights[id_] > 0), key=lambda id_: (-weights[id_], id_))
+    chosen = {*ranked[:top], *[id_ for id_ in ranked if id_ not in in_text][:expansions]}
+    top_ids = [id_ for id_ in ranked if id_ in chosen]
 
     def described(id_: int, piece: str) -> dict:
         return {"piece": piece, "weight": round(weights.get(id_, 0.0), 6), "kind": PIECE_KINDS[kinds_V[id_]]}
@@ -44,7 +48,6 @@ def token_view(
         described(id_, piece) | {"start": start, "end": end}
         for id_, piece, (start, end) in zip(own_ids, own_pieces, spans, strict=True)
     ]
-    in_text = set(own_ids)
     heaviest = [
         described(id_, piece) | {"in_text": id_ in in_text} for id_, piece in zip(top_ids, top_pieces, strict=True)
     ]

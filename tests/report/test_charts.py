@@ -1,0 +1,198 @@
+"""Charts by value: where points fall, which ticks an axis has, what happens without figures."""
+
+import math
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from kosplade.report.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
+from kosplade.report.scales import Scale, nice_ticks, tick_labels
+
+LABELS = {"title": "Loss by step", "x_label": "step", "y_label": "loss"}
+LEFT, RIGHT, TOP, BOTTOM = 40, 334, 32, 172  # of the plot area
+
+
+def parsed(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def found(svg: str, tag: str, style: str) -> list[ElementTree.Element]:
+    """Elements with a class, e.g. ("rect", "new")."""
+    return [one for one in parsed(svg).iter(tag) if style in one.get("class", "").split()]
+
+
+def path_of(svg: str, style: str) -> str:
+    return found(svg, "path", style)[0].get("d")
+
+
+def points(path: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.-]+),([\d.-]+)", path)]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 1, [0, 0.5, 1]),
+        (0, 2.13, [0, 1, 2, 3]),
+        (0, 520, [0, 200, 400, 600]),
+        (0.45, 0.61, [0.45, 0.5, 0.55, 0.6, 0.65]),
+        (-0.09, 0.09, [-0.1, -0.05, 0, 0.05, 0.1]),
+        (0, 0, [0, 0.5, 1]),
+        (3, 3, [2.5, 3, 3.5]),
+        (0, 1e-6, [0, 5e-7, 1e-6]),
+    ],
+)
+def test_ticks_are_nice_numbers_that_enclose_the_values(low, high, ticks):
+    assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_ticks_are_written_with_the_decimals_of_their_step():
+    assert tick_labels([0.0, 0.05, 0.1]) == ["0.00", "0.05", "0.10"]
+    assert tick_labels([-2000.0, 0.0, 2000.0]) == ["\N{MINUS SIGN}2,000", "0", "2,000"]
+
+
+def test_a_scale_maps_its_ends():
+    y = Scale(0, 4, BOTTOM, TOP)
+    assert (y(0), y(4), y(1)) == (BOTTOM, TOP, BOTTOM - 35)
+
+
+def test_points_fall_where_the_axes_say():
+    svg = line_chart([Line("v25", "new", [(0, 0), (50, 1), (100, 3)])], **LABELS)
+    middle = (LEFT + RIGHT) / 2
+    expected = [(LEFT, BOTTOM), (middle, round(BOTTOM - 140 / 3, 1)), (RIGHT, TOP)]
+    assert points(path_of(svg, "new")) == expected
+    labels = [one.text for one in parsed(svg).iter("text")]
+    assert labels[:4] == ["0", "1", "2", "3"]
+    assert {"step", "loss", "v25", "100"} <= set(labels)
+
+
+def test_every_series_has_its_line_and_its_name_in_the_legend():
+    svg = line_chart(
+        [Line("v24", "base", [(1, 2), (2, 1)]), Line("a-very-long-name", "new", [(1, 1), (2, 2)])], **LABELS
+    )
+    assert len(found(svg, "path", "base")) == len(found(svg, "path", "new")) == 2  # the line and its sample
+    assert [one.text for one in found(svg, "text", "legend")] == ["a-very-long…", "v24"]
+    assert parsed(svg).get("aria-label") == "Loss by step. v24: from 2 to 1; a-very-long-name: from 1 to 2"
+    assert parsed(svg).get("role") == "img"
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_a_line_breaks_where_a_value_is_not_finite(broken):
+    path = path_of(line_chart([Line("v25", "new", [(0, 1), (1, 1), (2, broken), (3, 1), (4, 1)])], **LABELS), "new")
+    assert re.findall("[ML]", path) == ["M", "L", "M", "L"]
+    assert "nan" not in path
+    assert "inf" not in path
+
+
+@pytest.mark.parametrize("values", [[], [(1, math.nan)]])
+def test_one_series_without_figures_leaves_the_other(values):
+    svg = line_chart([Line("v24", "base", values), Line("v25", "new", [(0, 0), (1, 1)])], **LABELS)
+    assert path_of(svg, "base") == ""
+    assert points(path_of(svg, "new")) == [(LEFT, BOTTOM), (RIGHT, TOP)]
+    assert "v24: no figures; v25: from 0 to 1" in svg
+
+
+@pytest.mark.parametrize(
+    "svg",
+    [
+        line_chart([], **LABELS),
+        line_chart([Line("v25", "new", [(1, math.nan)])], **LABELS),
+        histogram([Bins("v25", "new", [], [])], **LABELS),
+        interval_chart([], title="Loss by step", x_label="step"),
+    ],
+)
+def test_a_chart_without_figures_says_so(svg):
+    assert [one.text for one in parsed(svg).iter("text")] == ["no figures"]
+    assert parsed(svg).get("aria-label") == "Loss by step. No figures."
+
+
+@pytest.mark.parametrize("point", [(0, 0), (1, 0), (5, 5)])
+def test_a_single_point_is_no_error(point):
+    svg = line_chart([Line("v25", "new", [point])], **LABELS, markers=True)
+    assert len(points(path_of(svg, "new"))) == 1
+    assert len(found(svg, "circle", "new")) == 1
+
+
+def test_a_long_line_is_thinned_and_keeps_its_ends():
+    path = path_of(line_chart([Line("v25", "new", [(step, step) for step in range(100_000)])], **LABELS), "new")
+    thinned = points(path)
+    assert 250 <= len(thinned) <= 502
+    assert thinned[0] == (LEFT, BOTTOM)
+    assert thinned[-1] == (RIGHT, TOP)
+
+
+def test_markers_carry_notes():
+    svg = line_chart(
+        [Line("v25", "new", [(2, 0.5), (4, 0.6)], ["two", "four"])], **LABELS, markers=True, from_zero=False
+    )
+    assert [one.find("title").text for one in found(svg, "circle", "new")] == ["two", "four"]
+    first, last = found(svg, "circle", "new")
+    assert (float(first.get("cy")), float(last.get("cy"))) == (BOTTOM, TOP)
+    assert float(last.get("cx")) == pytest.approx(LEFT + (RIGHT - LEFT) / 1.03, abs=0.1)
+
+
+def test_references_are_inside_the_axis_and_their_labels_apart():
+    levels = [(0.66, "BM25, same pieces"), (0.665, "BM25, Kiwi morphemes")]
+    svg = line_chart([Line("v25", "new", [(1, 0.7)])], **LABELS, references=levels, from_zero=False)
+    lines = [float(one.get("y1")) for one in found(svg, "line", "reference")]
+    assert all(TOP <= y <= BOTTOM for y in lines)
+    labels = found(svg, "text", "over")
+    assert [one.text for one in labels] == ["BM25, Kiwi morphemes", "BM25, same pieces"]
+    assert float(labels[1].get("y")) - float(labels[0].get("y")) >= 14
+
+
+def test_a_label_of_a_reference_avoids_the_points():
+    falling = [Line("v25", "new", [(0, 0.6), (1, 2), (2, 2)])]
+    (label,) = found(line_chart(falling, **LABELS, references=[(0.5, "target")]), "text", "over")
+    assert (label.get("x"), label.get("text-anchor")) == (str(RIGHT), "end")
+    rising = [Line("v25", "new", [(0, 2), (1, 2), (2, 0.6)])]
+    (label,) = found(line_chart(rising, **LABELS, references=[(0.5, "target")]), "text", "over")
+    assert (label.get("x"), label.get("text-anchor")) == (str(LEFT + 4), "start")
+
+
+def test_bars_stand_side_by_side_on_their_bins():
+    edges = [0, 1, 2]
+    svg = histogram([Bins("v24", "base", edges, [4, 0]), Bins("v25", "new", edges, [2, 4])], **LABELS)
+    width = (RIGHT - LEFT) / 2 * 0.9 / 2
+    (base,) = found(svg, "rect", "base")
+    first, second = found(svg, "rect", "new")
+    assert (float(base.get("x")), float(base.get("y")), float(base.get("height"))) == (LEFT, TOP, BOTTOM - TOP)
+    assert float(base.get("width")) == pytest.approx(width, abs=0.1)
+    assert float(first.get("x")) == pytest.approx(LEFT + width, abs=0.1)
+    assert float(first.get("height")) == (BOTTOM - TOP) / 2
+    assert float(second.get("x")) == pytest.approx((LEFT + RIGHT) / 2 + width, abs=0.1)
+    assert second.find("title").text == "v25: 4 between 1 and 2"
+
+
+def test_histograms_of_different_edges_share_an_axis():
+    svg = histogram([Bins("v24", "base", [0, 1], [1]), Bins("v25", "new", [0, 2, 4], [1, 1])], **LABELS)
+    assert float(found(svg, "rect", "base")[0].get("width")) == pytest.approx((RIGHT - LEFT) / 4 * 0.45, abs=0.1)
+    assert float(found(svg, "rect", "new")[1].get("width")) == pytest.approx((RIGHT - LEFT) / 2 * 0.45, abs=0.1)
+
+
+def test_intervals_stand_under_their_groups_around_zero():
+    rows = [
+        Interval("v24", "encoded", 0.05, 0.0, 0.1, "better"),
+        Interval("BM25", "encoded", -0.05, -0.1, 0.02, "worse"),
+    ]
+    svg = interval_chart(rows, title="Difference", x_label="nDCG@10")
+    (zero,) = found(svg, "line", "zero")
+    better, worse = (found(svg, "line", style)[0] for style in ("better", "worse"))
+    assert better.get("x1") == zero.get("x1")
+    assert float(worse.get("x1")) < float(worse.get("x2")) < float(better.get("x2"))
+    assert float(worse.get("x2")) > float(zero.get("x1"))
+    assert [one.text for one in found(svg, "text", "label")] == ["v24", "BM25"]
+    assert "BM25, encoded: -0.050 (-0.100 to +0.020)" in svg
+
+
+def test_texts_are_escaped():
+    name = '<script>"&'
+    svgs = [
+        line_chart([Line(name, "new", [(0, 1)], [name])], title=name, x_label=name, y_label=name, markers=True),
+        histogram([Bins(name, "new", [0, 1], [1])], title=name, x_label=name, y_label=name),
+        interval_chart([Interval(name, name, 0, 0, 0, "unsure")], title=name, x_label=name),
+    ]
+    for svg in svgs:
+        assert "<script" not in svg
+        assert parsed(svg).get("aria-label").startswith(name)

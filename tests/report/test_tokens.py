@@ -1,0 +1,58 @@
+"""Cutting a text where its pieces begin and end."""
+
+from kosplade.report.tokens import expansions, stretches, token_views
+
+
+def piece(name: str, start: int, end: int, weight: float, kind: str = "semantic") -> dict:
+    return {"piece": name, "start": start, "end": end, "weight": weight, "kind": kind}
+
+
+def cut(text: str, *own: dict) -> list[tuple[str, float, str]]:
+    found = stretches({"text": text, "own": list(own), "top": []})
+    assert "".join(one.text for one in found) == text
+    return [(one.text, one.share, one.kind) for one in found]
+
+
+def test_gaps_between_pieces_stay_plain():
+    pieces = (piece("▁환불", 0, 2, 2.0), piece("은", 2, 3, 1.0, "stopword"), piece("▁언제", 4, 6, 0.5))
+    assert cut("환불은 언제?", *pieces) == [
+        ("환불", 1.0, "semantic"),
+        ("은", 0.5, "stopword"),
+        (" ", 0.0, ""),
+        ("언제", 0.25, "semantic"),
+        ("?", 0.0, ""),
+    ]
+
+
+def test_where_pieces_overlap_the_heaviest_counts():
+    pieces = (piece("가나다", 0, 3, 1.0), piece("나", 1, 2, 4.0, "foreign"))
+    assert cut("가나다", *pieces) == [("가", 0.25, "semantic"), ("나", 1.0, "foreign"), ("다", 0.25, "semantic")]
+
+
+def test_empty_silent_and_overlong_pieces_do_no_harm():
+    pieces = (piece("▁", 0, 0, 3.0), piece("가", 0, 1, 0.0), piece("나다", 1, 9, 2.0), piece("라", 12, 14, 1.0))
+    assert cut("가나다", *pieces) == [("가", 0.0, ""), ("나다", 2 / 3, "semantic")]
+    assert cut("가나다") == [("가나다", 0.0, "")]
+    assert cut("") == []
+
+
+def test_shares_are_of_the_largest_weight_of_the_vector():
+    top = [
+        {"piece": "▁반환", "weight": 4.0, "kind": "semantic", "in_text": False},
+        {"piece": "▁환불", "weight": 1.0, "kind": "semantic", "in_text": True},
+    ]
+    view = {"text": "환불", "own": [piece("▁환불", 0, 2, 1.0)], "top": top}
+    assert stretches(view)[0].share == 0.25
+    assert stretches(view)[0].note == "▁환불 1.00, semantic"
+    assert [one["piece"] for one in expansions(view)] == ["▁반환"]
+
+
+def test_views_are_paired_by_text_in_the_order_of_the_new_experiment():
+    def views(*texts: str) -> list[dict]:
+        return [{"text": text, "own": [], "top": []} for text in texts]
+
+    pairs = token_views(views("가", "나"), views("나", "다"))
+    assert [(pair["new"]["text"], pair["base"] and pair["base"]["text"]) for pair in pairs] == [
+        ("나", "나"),
+        ("다", None),
+    ]

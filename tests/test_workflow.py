@@ -1,0 +1,50 @@
+"""The workflow of pull requests: what cannot be seen before GitHub runs it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict:
+    return YAML(typ="safe", pure=True).load((ROOT / ".github/workflows/pull-request.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def steps(workflow) -> list[dict]:
+    return workflow["jobs"]["metrics"]["steps"]
+
+
+def test_it_may_read_the_repository_and_write_comments_only(workflow):
+    assert workflow["on"] == "pull_request"
+    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+
+
+def test_actions_are_githubs_own_and_pinned_by_commit(steps):
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/(checkout|setup-python|cache)@[0-9a-f]{40}", name) for name in used)
+
+
+def test_the_report_is_made_and_posted_even_if_a_gate_fails(steps):
+    place = next(i for i, step in enumerate(steps) if "make pr-report" in step.get("run", ""))
+    assert "> comment.md" in steps[place]["run"]
+    after = steps[place + 1]
+    assert "gh pr comment" in after["run"]
+    assert "--edit-last --create-if-none --body-file comment.md" in after["run"]
+    assert after["if"].startswith("${{ !cancelled() ")
+
+
+def test_nothing_that_a_contributor_chooses_is_pasted_into_a_command(steps):
+    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
+
+
+def test_every_make_target_exists(steps):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    called = {target for step in steps for target in re.findall(r"make ([\w-]+)", step.get("run", ""))}
+    assert called == {"setup", "check-lock", "test", "pr-report"}
+    assert called <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
