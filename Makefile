@@ -7,7 +7,7 @@ VERSION = $(shell sed -n 's/^version: *\([^ #]*\).*/\1/p' params.yaml)
 IDF := outputs/idf_weights/xlmr_v25_idf.pt
 LOG = outputs/train_$(VERSION).log
 PORT = 6006
-COLUMNS = '(test|val)\.(inference_free|siamese|bm25_kiwi)\.ndcg10|top10|activation|document_nnz|version|penalty|lambda|alpha|model\.|loss\.|train\.'
+SHOWN = Experiment|version$$|stopword_penalty|lambda_flops|idf_alpha|model\.|loss\.|train\.|(val|test)\.(inference_free|siamese)\.ndcg10|.*top10|(metrics/sparsity.json:)?(stopword|foreign)_activation|(metrics/sparsity.json:)?document_nnz
 MODEL = huggingface/$(VERSION)/best
 READY := .venv/.ready
 
@@ -86,7 +86,7 @@ convert-v25-hf: $(READY) ## write huggingface/<version>/best
 ##@ Experiments and pull requests
 .PHONY: exp-show check-lock pr-report gc
 exp-show: $(READY) ## every experiment: the parameters that differ, nDCG@10, sparsity
-	@dvc exp show --no-pager --only-changed --drop '.*' --keep $(COLUMNS)
+	@dvc exp show --md --only-changed --drop '^(?!$(SHOWN))'
 check-lock: $(READY) ## fail if dvc.lock is not that of this code, these parameters and this data (runs and fetches nothing)
 	@said=$$(dvc repro --dry --allow-missing 2>&1); echo "$$said"; [[ $$said == *"Data and pipelines are up to date."* ]] \
 	  || { echo "Error: dvc.lock is out of date. Run: dvc repro, then commit dvc.lock and metrics/" >&2; exit 1; }
