@@ -13,9 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from imports.samples import MIRACL, dev, tar_gz, train
 from ruamel.yaml import YAML
-
-from imports.samples import dev, tar_gz, train
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,7 +75,7 @@ class Project:
         self.folder = folder
         self.entries: dict[str, dict] = {}
 
-    def know(self, name: str, **fields: object) -> None:
+    def know(self, name: str, /, **fields: object) -> None:
         """Add an entry to the registry."""
         texts = {key: f"{key} of {name}" for key in ("title", "size", "licence", "licence_note", "citation")}
         entry = {"name": name, "revisions": ["v1"], "verified": True, "beir": f"data/beir/{name}"} | texts | fields
@@ -123,17 +122,32 @@ def project(tmp_path_factory) -> Project:
     return Project(folder)
 
 
+class Source:
+    """A Git repository with the data; `good` is the commit to pin, HEAD broke train.json."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = str(folder)
+        (folder / "dataset/v1").mkdir(parents=True)
+        (folder / "dataset/v1/train.json").write_bytes(train())
+        (folder / "dataset/v1/dev.json").write_bytes(dev())
+        (folder / "dataset/v1.tar.gz").write_bytes(tar_gz({"v1/train.json": train(), "v1/dev.json": dev()}))
+        (folder / "dataset/miracl").mkdir()
+        for name, data in MIRACL.items():
+            (folder / "dataset/miracl" / name).write_bytes(data)
+        run(folder, "git", "init", "-q")
+        for message in ("good", "broken"):
+            run(folder, "git", "add", "-A")
+            run(folder, "git", "commit", "-qm", message)
+            (folder / "dataset/v1/train.json").write_text("{}")
+        self.good = run(folder, "git", "rev-parse", "HEAD~").stdout.strip()
+
+    def entry(self, path: str, revision: str = "") -> dict:
+        """Fields of a registry's entry that imports `path`."""
+        files = {"train": ["v1/train.json"], "dev": ["v1/dev.json"]}
+        pinned = {"url": self.url, "path": path, "revisions": [revision or self.good]}
+        return {"source": "git", "format": "squad", "files": files} | pinned
+
+
 @pytest.fixture(scope="module")
-def source(tmp_path_factory) -> tuple[Path, str]:
-    """A Git repository with the data, and the commit to pin: the next one broke the data."""
-    folder = tmp_path_factory.mktemp("source")
-    (folder / "dataset/v1").mkdir(parents=True)
-    (folder / "dataset/v1/train.json").write_bytes(train())
-    (folder / "dataset/v1/dev.json").write_bytes(dev())
-    (folder / "dataset/v1.tar.gz").write_bytes(tar_gz(**{"v1__train.json": train(), "v1__dev.json": dev()}))
-    run(folder, "git", "init", "-q")
-    for message in ("good", "broken"):
-        run(folder, "git", "add", "-A")
-        run(folder, "git", "commit", "-qm", message)
-        (folder / "dataset/v1/train.json").write_text("{}")
-    return folder, run(folder, "git", "rev-parse", "HEAD~").stdout.strip()
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return Source(tmp_path_factory.mktemp("source"))

@@ -52,12 +52,12 @@ def dev() -> bytes:
     return squad((HANGANG, asked), (DOKDO, [question("독도는 어느 섬의 동쪽에 있나?", "울릉도", DOKDO)]))
 
 
-def tar_gz(**members: bytes) -> bytes:
-    """A .tar.gz in memory; `__` in a name stands for `/`."""
+def tar_gz(members: dict[str, bytes]) -> bytes:
+    """A .tar.gz of files by name."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, data in members.items():
-            info = tarfile.TarInfo(name.replace("__", "/"))
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return packed.getvalue()

@@ -22,6 +22,7 @@ from imports.samples import (
     tar_gz,
     train,
 )
+
 from kosplade.errors import UserError
 from kosplade.imports.judged import convert_beir, convert_miracl
 from kosplade.imports.rows import read_tar_member
@@ -102,7 +103,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_member_of_an_archive_is_read_in_memory(tmp_path):
-    (tmp_path / "x.tar.gz").write_bytes(tar_gz(a__b="나".encode(), c=b"c"))
+    (tmp_path / "x.tar.gz").write_bytes(tar_gz({"a/b": "나".encode(), "c": b"c"}))
     assert read_tar_member(tmp_path / "x.tar.gz", "a/b", 4).decode() == "나"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.tar.gz"]
     assert failure(read_tar_member, tmp_path / "x.tar.gz", "d", 4).startswith(f"{tmp_path}/x.tar.gz has no file d.")
@@ -111,7 +112,7 @@ def test_a_member_of_an_archive_is_read_in_memory(tmp_path):
 
 @pytest.mark.parametrize("name", ["../out.json", "a/../../out.json", "/tmp/out.json"])
 def test_a_member_that_leads_out_of_the_archive_is_refused(tmp_path, name):
-    (tmp_path / "x.tar.gz").write_bytes(tar_gz(**{"a": b"a", name: b"b"}))
+    (tmp_path / "x.tar.gz").write_bytes(tar_gz({"a": b"a", name: b"b"}))
     found = failure(read_tar_member, tmp_path / "x.tar.gz", "a", 99)
     assert found == f"{tmp_path}/x.tar.gz: member '{name}' leads out of the archive. Do not use it."
 
@@ -126,7 +127,7 @@ def test_a_link_in_an_archive_leads_nowhere(tmp_path):
     assert failure(read_tar_member, tmp_path / "x.tar.gz", "a", 99).startswith(f"{tmp_path}/x.tar.gz has no file a.")
 
 
-@pytest.mark.parametrize("data", [b"", b"no archive", tar_gz(a=bytes(range(256)) * 400)[:-200]])
+@pytest.mark.parametrize("data", [b"", b"no archive", tar_gz({"a": bytes(range(256)) * 400})[:-200]])
 def test_a_truncated_archive(tmp_path, data):
     (tmp_path / "x.tar.gz").write_bytes(data)
     assert failure(read_tar_member, tmp_path / "x.tar.gz", "b", 1 << 20).startswith(

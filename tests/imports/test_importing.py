@@ -4,10 +4,10 @@ import json
 import shutil
 
 import pytest
+from imports.conftest import run
+from imports.samples import BEIR, DOKDO, HANGANG, MIRACL, SEJONG_CUT, jsonl
 from ruamel.yaml import YAML
 
-from imports.conftest import run
-from imports.samples import BEIR, DOKDO, HANGANG, MIRACL, SEJONG_CUT, dev, jsonl, squad, train
 from kosplade.corpus.records import read_training
 from kosplade.corpus.user import prepare_user
 from kosplade.retrieval.beir import read_collection
@@ -19,21 +19,17 @@ PAIRS = [
 
 
 def test_a_folder_of_a_git_repository(project, source):
-    url, revision = source
-    files = {"train": ["v1/train.json"], "dev": ["v1/dev.json"]}
-    project.know(
-        "mrc", source="git", url=str(url), path="dataset/v1", revisions=[revision], format="squad", files=files
-    )
+    project.know("mrc", **source.entry("dataset/v1"))
     said = project.get("mrc")
     assert project.lines("data/v24.0/train_mrc.jsonl") == PAIRS
     assert read_collection(project.folder / "data/beir/mrc", "test").documents == [HANGANG, DOKDO]
     pin = YAML(typ="safe").load((project.folder / "data/imports/mrc/v1.dvc").read_text())
-    assert pin["deps"][0]["repo"] == {"url": str(url), "rev": revision, "rev_lock": revision}
+    assert pin["deps"][0]["repo"] == {"url": source.url, "rev": source.good, "rev_lock": source.good}
     assert said == [
         "[import] title of mrc: size of mrc",
         "[import] licence: licence of mrc - licence_note of mrc",
         "[import] cite: citation of mrc",
-        f"[import] data/imports/mrc/v1: dvc import {url} dataset/v1 --rev {revision} -o",
+        f"[import] data/imports/mrc/v1: dvc import {source.url} dataset/v1 --rev {source.good} -o",
         "[import] data/v24.0/train_mrc.jsonl and data/beir/mrc: 2 training pairs (1 more share text with dev, "
         "0 questions without a passage); dev: 2 questions (0 without a passage), 2 passages of at most 60 characters",
         "[import] next: set data.source to user in params.yaml, then make repro",
@@ -62,16 +58,8 @@ def test_an_import_is_a_users_training_data(project, source, tmp_path):
 
 
 def test_an_archive_of_a_git_repository(project, source):
-    url, revision = source
     files = {"train": ["v1.tar.gz#v1/train.json"], "dev": ["v1.tar.gz#v1/dev.json"]}
-    fields = {
-        "path": "dataset/v1.tar.gz",
-        "revisions": [revision],
-        "format": "squad",
-        "files": files,
-        "verified": False,
-    }
-    project.know("packed", source="git", url=str(url), **fields)
+    project.know("packed", **source.entry("dataset/v1.tar.gz") | {"files": files, "verified": False})
     assert "could not be verified" in project.get("packed")[3]
     assert project.lines("data/v24.0/train_packed.jsonl") == PAIRS
     assert not (project.folder / "data/imports/packed/v1").exists()
@@ -93,20 +81,16 @@ def test_beir_from_the_web_comes_once_and_comes_back(project, web):
     assert "[import] data/imports/web/queries.jsonl: fetching what queries.jsonl.dvc names" in project.get("web")
     assert "/beir/queries.jsonl" in web.sent
 
-    project.know("web", **{**project.entries["web"], "urls": [f"{urls[0]}?v=2", *urls[1:]]})
-    assert f"the registry {urls[0]}?v=2: the former stays." in project.get("web")[3 + 1]
+    project.know("web", **project.entries["web"] | {"urls": [f"{urls[0]}?v=2", *urls[1:]]})
+    assert f"the registry {urls[0]}?v=2: the former stays." in "".join(project.get("web"))
+    project.know("web", **project.entries["web"] | {"urls": [{"url": urls[0], "sha256": "0" * 64}, *urls[1:]]})
+    assert f", not {'0' * 64}. Delete data/imports/web and run the same command again." in project.fail("web")
 
 
-def test_miracl_from_the_web(project, web):
-    urls = [web.put(f"miracl/{name}", data) for name, data in MIRACL.items()]
-    topics, qrels, *corpus = MIRACL
-    project.know(
-        "miracl",
-        source="url",
-        urls=urls,
-        format="miracl",
-        files={"topics": [topics], "qrels": [qrels], "corpus": corpus},
-    )
+def test_miracl(project, source):
+    topics, qrels, *corpus = (f"miracl/{name}" for name in MIRACL)
+    files = {"topics": [topics], "qrels": [qrels], "corpus": corpus}
+    project.know("miracl", **source.entry("dataset/miracl") | {"format": "miracl", "files": files})
     project.get("miracl")
     found = read_collection(project.folder / "data/beir/miracl", "test")
     assert (found.document_ids, found.qrels) == (["7#0", "7#1"], {"12": {"7#1": 1, "7#0": 0}})
@@ -118,45 +102,32 @@ def test_an_unknown_name_lists_the_known_ones(project, name):
 
 
 def test_a_missing_source_leaves_nothing(project, web, source):
-    project.know(
-        "gone", source="url", urls=[f"{web.url}/gone.json"], format="squad", files={"train": ["a"], "dev": ["b"]}
-    )
-    before = project.files()
     url = f"{web.url}/gone.json"
+    project.know("gone", source="url", urls=[url], format="squad", files={"train": ["a"], "dev": ["b"]})
+    project.know("rev", **source.entry("dataset/v1", "0" * 40))
+    before = project.files()
     assert project.fail("gone") == (
         f"Error: dvc import-url {url} data/imports/gone/gone.json failed: dependency '{url}' does not exist. "
         "Check the network and data/registry.yaml."
     )
-    fields = {
-        "path": "dataset/v1",
-        "revisions": ["0" * 40],
-        "format": "squad",
-        "files": project.entries["gone"]["files"],
-    }
-    project.know("rev", source="git", url=str(source[0]), **fields)
     assert f"failed: unknown Git revision '{'0' * 40}'. Check" in project.fail("rev")
     assert project.files() == before
     assert not (project.folder / "data/imports/gone").exists()
 
 
-def test_bad_data_leaves_nothing_half_written(project, web):
-    good = {"url": web.put("bad/train.json", train())}
-    urls = [good, web.put("bad/dev.json", squad())]
-    project.know("bad", source="url", urls=urls, format="squad", files={"train": ["train.json"], "dev": ["dev.json"]})
-    assert "data/imports/bad/dev.json: no passage holds an answer" in project.fail("bad")
-    assert not [path for path in project.files() if "bad" in path and not path.startswith("data/imports/bad/")]
-
-    good["sha256"] = "0" * 64
-    project.know("bad", **project.entries["bad"] | {"urls": [good, urls[1]]})
-    assert f", not {'0' * 64}. Delete data/imports/bad, run" in project.fail("bad")
+def test_bad_data_leaves_nothing_half_written(project, source):
+    project.know("bad", **source.entry("dataset/v1", "HEAD"))
+    assert project.fail("bad").startswith("Error: data/imports/bad/v1/train.json: 'data' is missing or not a list. ")
+    made = [path for path in project.files() if "bad" in path]
+    assert sorted(made) == [
+        f"data/imports/bad/{name}" for name in (".gitignore", "v1.dvc", "v1/dev.json", "v1/train.json")
+    ]
 
 
-def test_a_file_of_the_users_is_not_replaced(project, web):
-    urls = [web.put("mine/train.json", train()), web.put("mine/dev.json", dev())]
-    project.know("mine", source="url", urls=urls, format="squad", files={"train": ["train.json"], "dev": ["dev.json"]})
+def test_a_file_of_the_users_is_not_replaced(project, source):
+    project.know("mine", **source.entry("dataset/v1"))
     mine = project.folder / "data/v24.0/train_mine.jsonl"
     mine.write_text("mine")
-    assert project.fail("mine").startswith(
-        "Error: data/v24.0/train_mine.jsonl is there without a data/beir/mine/imported.json"
-    )
+    said = "Error: data/v24.0/train_mine.jsonl is there without a data/beir/mine/imported.json that says what made it."
+    assert project.fail("mine") == f"{said} Move it."
     assert mine.read_text() == "mine"

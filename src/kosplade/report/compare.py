@@ -11,7 +11,7 @@ from pathlib import Path
 from kosplade.errors import UserError
 from kosplade.report.experiments import experiment, load
 from kosplade.report.page import write_page
-from kosplade.report.tables import HEADLINES, figure
+from kosplade.report.page.tables import HEADLINES, figure
 from kosplade.retrieval.table import format_table
 
 RECIPES = {

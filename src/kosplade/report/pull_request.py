@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 
 from kosplade.errors import UserError
-from kosplade.report.comment import code, comment
-from kosplade.report.gates import Diff, judge_limits, judge_quality, read_gates
-from kosplade.report.paired import commit_queries, workspace_queries
+from kosplade.report.review.comment import code, comment
+from kosplade.report.review.gates import Diff, judge_limits, judge_quality, read_gates
+from kosplade.report.review.paired import commit_queries, workspace_queries
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from kosplade.report.scales import Scale, nice_ticks, tick_labels
+from kosplade.report.page.scales import Scale, nice_ticks, tick_labels
 
 WIDTH, HEIGHT = 340, 212
 LEFT, RIGHT, TOP, BOTTOM = 40, 334, 32, 172  # edges of the plot area

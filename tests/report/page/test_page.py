@@ -7,7 +7,7 @@ import pytest
 from report.conftest import make
 
 from kosplade.report.page import render, write_page
-from kosplade.report.tables import differing_params, headline_rows, number
+from kosplade.report.page.tables import differing_params, headline_rows, number
 from kosplade.retrieval.kinds import ndcg_by_kind
 
 SECTIONS = [

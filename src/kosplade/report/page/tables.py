@@ -8,7 +8,7 @@ from typing import Any
 
 from kosplade.export.card import SYSTEMS, reported_split
 from kosplade.report.experiments import Experiment
-from kosplade.report.verdict import BASELINES, STOPWORD_TARGET, WAYS
+from kosplade.report.page.verdict import BASELINES, STOPWORD_TARGET, WAYS
 
 
 @dataclass(frozen=True)

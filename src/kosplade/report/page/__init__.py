@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 from kosplade.export.card import SYSTEMS, reported_split
 from kosplade.files import replacing
-from kosplade.report import tables, tokens
-from kosplade.report.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
 from kosplade.report.experiments import Experiment
-from kosplade.report.verdict import STOPWORD_TARGET, WAYS, Verdict, judge
+from kosplade.report.page import tables, tokens
+from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
+from kosplade.report.page.verdict import STOPWORD_TARGET, WAYS, Verdict, judge
 
 STYLES = ("base", "new")
 CURVES = (

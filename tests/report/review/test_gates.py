@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from kosplade.errors import UserError
-from kosplade.report.gates import Limit, NotWorse, judge_limits, judge_quality, read_gates
-from kosplade.report.paired import NoTest
+from kosplade.report.review.gates import Limit, NotWorse, judge_limits, judge_quality, read_gates
+from kosplade.report.review.paired import NoTest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOOD = """
 limits:
   metrics/sparsity.json:

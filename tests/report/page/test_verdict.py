@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from kosplade.report.experiments import Experiment
-from kosplade.report.verdict import NBSP, judge, p_text, signed
+from kosplade.report.page.verdict import NBSP, judge, p_text, signed
 from kosplade.retrieval.significance import gains
 
 QUERIES = [f"q{place}" for place in range(60)]

@@ -1,6 +1,6 @@
 """Cutting a text where its pieces begin and end."""
 
-from kosplade.report.tokens import expansions, stretches, token_views
+from kosplade.report.page.tokens import expansions, stretches, token_views
 
 
 def piece(name: str, start: int, end: int, weight: float, kind: str = "semantic") -> dict:

@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 
 from kosplade.errors import UserError
 from kosplade.export.card import SYSTEMS, reported_split
-from kosplade.report.paired import NoTest, p_values
+from kosplade.report.review.paired import NoTest, p_values
 
 GATES = Path("gates.yaml")
 EVAL = "metrics/eval.json"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kosplade.report.comment import (
+from kosplade.report.review.comment import (
     MOST,
     arrow,
     change,
@@ -14,7 +14,7 @@ from kosplade.report.comment import (
     param_table,
     verdict,
 )
-from kosplade.report.gates import Outcome
+from kosplade.report.review.gates import Outcome
 
 
 def values(old, new) -> dict:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kosplade.report.gates import EVAL, Diff, Outcome, split_of
+from kosplade.report.review.gates import EVAL, Diff, Outcome, split_of
 from kosplade.retrieval.table import format_table
 
 # Metrics by the last part of their names, the most important first: 1 if more is better, -1 if less is.

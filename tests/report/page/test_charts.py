@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kosplade.report.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
-from kosplade.report.scales import Scale, nice_ticks, tick_labels
+from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
+from kosplade.report.page.scales import Scale, nice_ticks, tick_labels
 
 LABELS = {"title": "Loss by step", "x_label": "step", "y_label": "loss"}
 LEFT, RIGHT, TOP, BOTTOM = 40, 334, 32, 172  # of the plot area
