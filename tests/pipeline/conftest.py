@@ -108,3 +108,12 @@ def small(tmp_path_factory) -> Clone:
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "small run")
     return clone
+
+
+@pytest.fixture(scope="module")
+def clone(small):
+    """The small clone with this environment as its .venv, so that make does not install one."""
+    (small.folder / ".venv").symlink_to(Path(sys.executable).parents[1], target_is_directory=True)
+    (small.folder / ".venv/.ready").touch()
+    yield small
+    (small.folder / ".venv").unlink()

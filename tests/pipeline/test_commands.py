@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -21,15 +20,6 @@ GUIDE = (
 )
 PASSING = ("prepare-v25-idf", "prepare-v25-stopwords", "prepare-v25-data", "train-v25-verify", "train-v25")
 PASSING += ("train-v25-resume", "convert-v25-hf", "v25-pipeline")
-
-
-@pytest.fixture(scope="module")
-def clone(small):
-    """The small clone with this environment as its .venv, so that make does not install one."""
-    (small.folder / ".venv").symlink_to(Path(sys.executable).parents[1], target_is_directory=True)
-    (small.folder / ".venv/.ready").touch()
-    yield small
-    (small.folder / ".venv").unlink()
 
 
 def make(clone, *arguments: str, **options) -> str:
