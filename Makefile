@@ -32,13 +32,16 @@ test: $(READY) ## lint and test
 	python -m pytest
 
 ##@ Phase 1: data
-.PHONY: prepare-v25-idf prepare-v25-stopwords prepare-v25-data
+.PHONY: prepare-v25-idf prepare-v25-stopwords prepare-v25-data import
 prepare-v25-idf: $(READY) ## compute the IDF weights
 	dvc repro idf
 prepare-v25-stopwords: $(READY) ## compute the stopword mask
 	dvc repro stopwords
 prepare-v25-data: $(READY) ## both
 	dvc repro idf stopwords
+
+import: $(READY) ## fetch and convert public data: make import DATASET=korquad (without a name: lists them)
+	@python -m kosplade.imports $(DATASET)
 
 ##@ Phase 2: checks
 .PHONY: train-v25-verify train-v25-quick v25-pipeline

@@ -1,0 +1,98 @@
+"""What downloaded files hold: rows of JSONL, of gzipped JSONL and of Parquet, one member of a tar archive."""
+
+import gzip
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow.parquet
+from pyarrow import ArrowException
+
+from kosplade.errors import UserError
+from kosplade.files import has_half_character, read_numbered
+
+BYTES_LIMIT = 1 << 29  # of a file that is read into memory whole
+BROKEN = "Delete the file and its .dvc file, and run the same command again."
+
+
+def rows(path: Path) -> Iterator[tuple[str, dict]]:
+    """Stream (place, row) of a .parquet, .jsonl.gz or .jsonl file; a broken file is a UserError with its place."""
+    if path.suffix == ".parquet":
+        yield from _parquet(path)
+    elif path.suffix == ".gz":
+        yield from _gzipped(path)
+    else:
+        yield from ((f"{path}:{number}", row) for number, row in read_numbered(path))
+
+
+def text(row: dict, field: str, place: str) -> str:
+    """A field that must be a text and not blank."""
+    value = row.get(field)
+    if not isinstance(value, str) or not value.strip() or has_half_character(value):
+        raise UserError(f"{place}: field '{field}' is missing, blank or no whole text. {BROKEN}")
+    return value
+
+
+def read_bytes(folder: Path, reference: str) -> bytes:
+    """Read "file" or "archive.tar.gz#member" into memory; missing, broken or larger than BYTES_LIMIT is a UserError."""
+    name, _, member = reference.partition("#")
+    path = folder / name
+    if not path.is_file():
+        raise UserError(f"{path} is not among what was imported. Check 'files' in data/registry.yaml.")
+    if member:
+        return read_tar_member(path, member, BYTES_LIMIT)
+    if path.stat().st_size > BYTES_LIMIT:
+        raise UserError(f"{path} is larger than the {BYTES_LIMIT:,} bytes expected.")
+    return path.read_bytes()
+
+
+def read_tar_member(archive: Path, member: str, limit: int) -> bytes:
+    """Read one file of a .tar.gz in memory; nothing is unpacked.
+
+    UserError: no such file, a broken archive, more than `limit` bytes in all, a name that leads out of the archive.
+    """
+    found: bytes | None = None
+    total = 0
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for info in tar:
+                name = PurePosixPath(info.name)
+                if name.is_absolute() or ".." in name.parts:
+                    raise UserError(f"{archive}: member '{info.name}' leads out of the archive. Do not use it.")
+                total += info.size
+                if total > limit:
+                    raise UserError(f"{archive} holds more than the {limit:,} bytes expected.")
+                if name == PurePosixPath(member) and info.isreg():  # a link would be followed
+                    found = tar.extractfile(info).read()
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{archive} is no whole .tar.gz ({error}). {BROKEN}") from None
+    if found is None:
+        raise UserError(f"{archive} has no file {member}. Check 'files' in data/registry.yaml.")
+    return found
+
+
+def _gzipped(path: Path) -> Iterator[tuple[str, dict]]:
+    number = 0
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                row: Any = json.loads(line)
+                if not isinstance(row, dict):
+                    raise UserError(f"{path}:{number}: a JSON object is expected, not {type(row).__name__}.")
+                yield f"{path}:{number}", row
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path}: broken after line {number} ({error}). {BROKEN}") from None
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, dict]]:
+    try:
+        number = 0
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}: row {number}", row
+    except (ArrowException, OSError) as error:
+        raise UserError(f"{path}: no whole Parquet file ({' '.join(str(error).split())}). {BROKEN}") from None
