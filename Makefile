@@ -39,7 +39,6 @@ prepare-v25-stopwords: $(READY) ## compute the stopword mask
 	dvc repro stopwords
 prepare-v25-data: $(READY) ## both
 	dvc repro idf stopwords
-
 import: $(READY) ## fetch and convert public data: make import DATASET=korquad (without a name: lists them)
 	@python -m kosplade.imports $(DATASET)
 
@@ -68,16 +67,16 @@ train-v25-resume: need-idf $(READY) ## go on with a training that was killed, at
 eval-v25: $(READY) ## evaluate, print the result table
 	dvc repro eval
 	@python -m kosplade.report.summary
-eval-v25-sparsity: $(READY) ## evaluate, print where the weights lie: histogram, heaviest pieces, course of training
+eval-v25-sparsity: $(READY) ## evaluate, print where the weights lie and how they moved
 	dvc repro eval
 	@python -m kosplade.report.sparsity
 exp-v24: $(READY) ## run the recipe V24 as experiment v24
 	dvc exp run -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
 exp-v25: $(READY) ## run the recipe V25 as experiment v25
 	dvc exp run -n v25 -S version=v25 -S loss.idf_weighting=true -S loss.stopword_mask=true
-eval-v25-compare: $(READY) ## V24 beside V25, from their experiments (made where they are missing): table, reports/index.html
+eval-v25-compare: $(READY) ## V24 beside V25 (made where they are missing): table and reports/index.html
 	python -m kosplade.report.compare v24 v25
-eval-beir: $(READY) ## evaluate an export on any BEIR folder: make eval-beir DIR=... [MODEL=... OPTIONS=...]
+eval-beir: $(READY) ## evaluate an export on a BEIR folder: make eval-beir DIR=... [MODEL=... OPTIONS=...]
 	@test -n "$(DIR)" || { echo "Error: DIR is not set. Run: make eval-beir DIR=path/to/beir/folder" >&2; exit 1; }
 	@python -m kosplade.stages.evaluate --beir "$(DIR)" --model "$(MODEL)" $(OPTIONS)
 
@@ -90,13 +89,13 @@ convert-v25-hf: $(READY) ## write huggingface/<version>/best
 .PHONY: exp-show check-lock pr-report gc
 exp-show: $(READY) ## every experiment: the parameters that differ, nDCG@10, sparsity
 	@dvc exp show --md --only-changed --drop '^(?!$(SHOWN))'
-check-lock: $(READY) ## fail if dvc.lock is not that of this code, these parameters and this data (runs and fetches nothing)
+check-lock: $(READY) ## fail if dvc.lock is not that of this code, parameters and data (runs nothing)
 	@said=$$(dvc repro --dry --allow-missing 2>&1); echo "$$said"; [[ $$said == *"Data and pipelines are up to date."* ]] \
 	  || { echo "Error: dvc.lock is out of date. Run: dvc repro, then commit dvc.lock and metrics/" >&2; exit 1; }
-pr-report: $(READY) ## what a branch does to parameters and metrics, judged by gates.yaml: make pr-report BASE=main
+pr-report: $(READY) ## what a branch does to the metrics, judged by gates.yaml: make pr-report BASE=main
 	@test -n "$(BASE)" || { echo "Error: BASE is not set. Run: make pr-report BASE=main" >&2; exit 1; }
 	@python -m kosplade.report.pull_request "$(BASE)"
-gc: $(READY) ## free DVC's cache of what no branch, tag, experiment or the workspace uses (asks first)
+gc: $(READY) ## free DVC's cache of what nothing uses: no branch, tag or experiment (asks first)
 	@echo "Kept: the workspace, every branch and tag, every experiment that dvc exp list -A shows. Removed: all else in .dvc/cache."
 	dvc gc --workspace --all-branches --all-tags --all-experiments
 

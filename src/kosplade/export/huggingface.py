@@ -10,6 +10,9 @@ from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.model import SparseEncoder
 
+# Larger tensors get a file of their own. The word embeddings, most of the model, are frozen by default: their file is the
+# same for every experiment, so DVC keeps it once.
+SHARD = "200MB"
 NEVER = -1.0e4  # decoder bias of a piece that is not served: no logit gets above zero, in half precision either
 TOLERANCE = 1e-4
 
@@ -30,7 +33,7 @@ def write_folder(
     with torch.no_grad():
         encoder.decoder.bias[hidden_V] = NEVER
         with encoder.whole() as mlm:
-            mlm.save_pretrained(folder)
+            mlm.save_pretrained(folder, max_shard_size=SHARD)
         encoder.decoder.bias.copy_(served)
     tokenizer.save_pretrained(folder)
     pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
