@@ -164,7 +164,6 @@ def metrics(values: dict[str, list[float]], kinds: list[str], stopwords: float) 
             "semantic_ratio": 750.5 - 650 * stopwords,
             "foreign_activation": 0.005 + 0.05 * stopwords,
             "document_nnz": nnz,
-            "flops_inference_free": 0.86,
         },
         "cost": {
             "inference_free": cost,

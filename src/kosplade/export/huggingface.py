@@ -10,8 +10,8 @@ from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.model import SparseEncoder
 
-# Larger tensors get a file of their own. The word embeddings, most of the model, are frozen by default: their file is the
-# same for every experiment, so DVC keeps it once.
+# Larger tensors get a file of their own. The word embeddings, most of the model, are frozen by default: their file is
+# the same for every experiment, so DVC keeps it once.
 SHARD = "200MB"
 NEVER = -1.0e4  # decoder bias of a piece that is not served: no logit gets above zero, in half precision either
 TOLERANCE = 1e-4

@@ -36,7 +36,6 @@ def outcome(name: str, passes: bool | None) -> Outcome:
         ("stopword_activation", -1),
         ("document_nnz", -1),
         ("query_nnz_siamese", -1),
-        ("flops_inference_free", -1),
         ("inference_free.flops", -1),
         ("siamese.index_bytes", -1),
         # no merit of the change, or not known

@@ -53,7 +53,7 @@ HEADLINES = (
     Headline("semantic ratio", "sparsity", ("semantic_ratio",), 1, "above 1", lambda x, _: x > 1),
     Headline("foreign activation", "sparsity", ("foreign_activation",), -1),
     Headline("pieces a document", "sparsity", ("document_nnz",), -1),
-    Headline("retrieval FLOPS, inference-free", "sparsity", ("flops_inference_free",), -1),
+    Headline("retrieval FLOPS, inference-free", "cost", ("inference_free", "flops"), -1),
 )
 COSTS = {
     "query_nnz": "non-zeros, query",

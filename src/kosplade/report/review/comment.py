@@ -17,7 +17,7 @@ DIRECTIONS = {
     r"semantic_ratio": 1,
     r"document_nnz": -1,
     r"query_nnz(_inference_free|_siamese)?": -1,
-    r"flops(_inference_free|_siamese|_document|_query)?": -1,
+    r"flops(_document|_query)?": -1,
     r"index_bytes": -1,
     r"mrr10": 1,
     r"recall\d+": 1,

@@ -1,0 +1,112 @@
+"""What each choice of the recipe is worth, as DVC experiments: `PYTHONPATH=src python benchmarks/ablation.py queue`.
+
+    queue    queue every row that has no experiment yet; then: dvc queue start -j 1
+    table    the rows that have run, as the README shows them; a row with several seeds is their mean and spread
+
+An experiment takes about ten minutes on two cores.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+
+from kosplade.errors import UserError
+from kosplade.export.card import reported_split
+from kosplade.report.experiments import experiment, git
+from kosplade.retrieval.table import format_table
+
+PLAIN = ("loss.distillation=0", "loss.morphemes=0")
+ROWS = {
+    # row: settings beside the defaults of params.yaml
+    "v24": ("version=v24", "loss.idf_weighting=false", "loss.stopword_mask=false"),
+    "guide": (*PLAIN, "loss.infonce_inference_free=0"),
+    "idf-in-score": PLAIN,
+    "distillation": ("loss.morphemes=0",),
+    "v25": (),
+    "hard-negatives": ("train.hard_negatives=1",),
+    "no-mask": ("version=no-mask", "loss.stopword_mask=false"),
+    "penalty-1": ("stopword_penalty=1",),
+    "penalty-8": ("stopword_penalty=8",),
+    "penalty-15": ("stopword_penalty=15",),
+    "layers-3": ("model.num_layers=3",),
+    "layers-6": ("model.num_layers=6",),
+}
+SEEDS = (43, 44)  # beside that of params.yaml, for the rows that the text leans on
+REPEATED = ("v24", "guide", "v25")
+COLUMNS = {
+    "nDCG@10, inference-free": ("eval", "inference_free", "ndcg10"),
+    "encoded": ("eval", "siamese", "ndcg10"),
+    "semantic top 10": ("sparsity", "semantic_top10"),
+    "stopword activation": ("sparsity", "stopword_activation"),
+    "document nnz": ("sparsity", "document_nnz"),
+    "FLOPS": ("cost", "inference_free", "flops"),
+}
+
+
+def runs() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
+    """The experiments of each row: (name, settings)."""
+    return {
+        row: [(f"ablation-{row}", settings)]
+        + [(f"ablation-{row}-{seed}", (*settings, f"seed={seed}")) for seed in SEEDS if row in REPEATED]
+        for row, settings in ROWS.items()
+    }
+
+
+def queue() -> None:
+    """Queue what has no experiment."""
+    for name, settings in (one for row in runs().values() for one in row):
+        if experiment(name):
+            print(f"{name}: there already")
+            continue
+        changes = [part for setting in settings for part in ("-S", setting)]
+        if subprocess.run(["dvc", "exp", "run", "--queue", "-n", name, *changes]).returncode:
+            raise UserError(f"{name} could not be queued; the lines above say why.")
+
+
+def figures(commit: str) -> dict[str, float]:
+    """COLUMNS of one experiment, of the reported split."""
+    found = {stem: json.loads(git("show", f"{commit}:metrics/{stem}.json")) for stem in ("eval", "sparsity", "cost")}
+    found["eval"] = found["eval"][reported_split(found["eval"])]
+    values = {}
+    for title, (stem, *keys) in COLUMNS.items():
+        value = found[stem]
+        for key in keys:
+            value = value[key]
+        values[title] = value
+    return values
+
+
+def table() -> str:
+    """The rows that have run; with several seeds mean and standard deviation."""
+    rows = []
+    for row, experiments in runs().items():
+        measured = [figures(commit) for name, _ in experiments if (commit := experiment(name))]
+        if not measured:
+            continue
+        cells: dict[str, object] = {"row": row, "settings": " ".join(ROWS[row]), "seeds": len(measured)}
+        for title in COLUMNS:
+            values = [one[title] for one in measured]
+            spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+            cells[title] = f"{statistics.mean(values):.3f}{spread}"
+        rows.append(cells)
+    if not rows:
+        raise UserError("No row has run. Run: python benchmarks/ablation.py queue; dvc queue start -j 1")
+    return format_table(rows, ["row", "settings", "seeds", *COLUMNS])
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the first argument says."""
+    if arguments == ["queue"]:
+        queue()
+    elif arguments == ["table"]:
+        print(table())
+    else:
+        raise UserError("Say queue or table: PYTHONPATH=src python benchmarks/ablation.py queue")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"Error: {error}")
