@@ -30,7 +30,8 @@ def test_the_export_gives_the_figures_of_the_stage(small, table):
         assert command[f"v25.{way}"] == pytest.approx(stage[way], abs=1e-4)
         assert f"{command[f'v25.{way}']['ndcg10']:.3f}" in table
     for name in BASELINES:
-        assert command[name] == stage[name]
+        # The stage takes dense vectors over from the teacher, encoded in other batches: equal to rounding.
+        assert command[name] == pytest.approx(stage[name], abs=5e-3 if name == "dense" else 0)
     costs = read(small, "metrics/cost.json")
     for way in WAYS:
         assert command["cost"][f"v25.{way}"] == pytest.approx(costs[way], rel=1e-3)

@@ -78,10 +78,12 @@ def _search(
         }
         for way, one, speed in _of_model(model, collection, name, params.eval.depth):
             found[f"{name}.{way}"], speeds[f"{name}.{way}"] = one, speed
+    dense = DenseEncoder(params.teacher)
     baselines = Baselines(
         collection.documents,
         pieces["document"],
-        DenseEncoder(params.teacher),
+        dense.documents(collection.documents, "dense: documents"),
+        dense,
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )

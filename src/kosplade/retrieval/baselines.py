@@ -28,17 +28,28 @@ def sparse_found(queries_QV: csr_matrix, documents_NV: csr_matrix, depth: int) -
 
 
 class Baselines:
-    """The baselines over one collection; `document_pieces` are cut as the model cuts them, morphemes of whole texts."""
+    """The baselines over one collection.
+
+    `document_pieces` are cut as the model cuts them, morphemes are of whole texts; `documents_ND` are the vectors of
+    `dense`, which an index keeps as float16.
+    """
 
     def __init__(
-        self, documents: list[str], document_pieces: list[list[int]], dense: DenseEncoder, *, k1: float, b: float
+        self,
+        documents: list[str],
+        document_pieces: list[list[int]],
+        documents_ND: np.ndarray,
+        dense: DenseEncoder,
+        *,
+        k1: float,
+        b: float,
     ):
         self._morphemes = Morphemes()
         self._dense = dense
         self._bm25 = {"k1": k1, "b": b}
         self._document_pieces = document_pieces
         self._document_morphemes = self._morphemes(documents, "baselines: morphemes of documents")
-        self._documents_ND = dense.documents(documents, "baselines: dense, documents")
+        self._documents_ND = documents_ND.astype(np.float16)
 
     def search(self, queries: list[str], query_pieces: list[list[int]], depth: int, label: str) -> dict[str, Found]:
         """Every baseline's documents for the queries, by name as in BASELINES."""
@@ -54,5 +65,5 @@ class Baselines:
         return {
             "bm25": sparse_found(*bm25_vectors(query_pieces, self._document_pieces, **self._bm25), depth),
             "bm25_kiwi": sparse_found(*bm25_vectors(query_morphemes, self._document_morphemes, **self._bm25), depth),
-            "dense": Found(*dense_search(queries_QD, self._documents_ND, depth), cost),
+            "dense": Found(*dense_search(queries_QD, self._documents_ND.astype(np.float32), depth), cost),
         }

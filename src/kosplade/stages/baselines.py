@@ -1,6 +1,9 @@
 """Stage `baselines`: BM25 over pieces and morphemes, and the dense teacher, once for all experiments."""
 
+from itertools import compress
 from pathlib import Path
+
+import numpy as np
 
 from kosplade.files import replacing, write_json
 from kosplade.params import Params
@@ -10,22 +13,38 @@ from kosplade.retrieval.dense import DenseEncoder
 from kosplade.retrieval.search import to_run
 from kosplade.retrieval.trec import write_run
 from kosplade.stages import run_stage
+from kosplade.training.teacher import load_teacher, text_numbers
 from kosplade.vocab.pieces import plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 
 DATA = Path("data/v24.0")
 BACKBONE = Path("data/backbone")
+TEACHER = Path("outputs/teacher")
 FOLDER = Path("outputs/baselines")
+
+
+def dense_vectors(documents: list[str], dense: DenseEncoder) -> np.ndarray:
+    """Vectors of documents [N, D]: those that the stage `teacher` has encoded are taken over, the others encoded."""
+    known = load_teacher(TEACHER).documents
+    numbers = text_numbers(documents)
+    rows = np.minimum(np.searchsorted(known.ids_N, numbers), len(known.ids_N) - 1)
+    is_new = known.ids_N[rows] != numbers
+    vectors_ND = known.vectors(rows)
+    if is_new.any():
+        vectors_ND[is_new] = dense.documents(list(compress(documents, is_new)), "baselines: dense, documents")
+    return vectors_ND
 
 
 def body(params: Params) -> str:
     tokenizer = load_tokenizer(BACKBONE)
     collections = read_splits(DATA)
     documents = next(iter(collections.values())).documents
+    dense = DenseEncoder(params.teacher)
     baselines = Baselines(
         documents,
         plain_pieces(tokenizer, documents, params.model.max_document_length),
-        DenseEncoder(params.teacher),
+        dense_vectors(documents, dense),
+        dense,
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )

@@ -35,7 +35,7 @@ def outcome(name: str, passes: bool | None) -> Outcome:
         ("test.ndcg10_gain.siamese.bm25.difference", 1),
         ("stopword_activation", -1),
         ("document_nnz", -1),
-        ("query_nnz_siamese", -1),
+        ("inference_free.query_nnz", -1),
         ("inference_free.flops", -1),
         ("siamese.index_bytes", -1),
         # no merit of the change, or not known

@@ -16,7 +16,7 @@ DIRECTIONS = {
     r"foreign_activation": -1,
     r"semantic_ratio": 1,
     r"document_nnz": -1,
-    r"query_nnz(_inference_free|_siamese)?": -1,
+    r"query_nnz": -1,
     r"flops(_document|_query)?": -1,
     r"index_bytes": -1,
     r"mrr10": 1,
