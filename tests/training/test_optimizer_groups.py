@@ -6,6 +6,8 @@ import torch
 from kosplade.model import SparseEncoder
 from kosplade.training.optimizer import build_optimizer, clip_gradients, prepare_embeddings, share_bias_gradient
 
+NONE = torch.zeros(40, dtype=torch.bool)  # silent pieces
+
 
 def names_of(encoder, group) -> set[str]:
     return {name for name, p in encoder.named_parameters() if any(p is member for member in group["params"])}
@@ -15,7 +17,7 @@ def names_of(encoder, group) -> set[str]:
 def test_groups_of_a_real_model(tiny_mlm, is_trained):
     encoder = SparseEncoder(tiny_mlm())
     prepare_embeddings(encoder, is_trained)
-    optimizer = build_optimizer(encoder, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+    optimizer = build_optimizer(encoder, NONE, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
     settings = [(g["lr"], g["weight_decay"], g["betas"], g.get("rows", False)) for g in optimizer.param_groups]
     assert settings == [
         (0.01, 0.2, (0.9, 0.999), False),
@@ -43,7 +45,7 @@ PIECES = torch.tensor([0, 3, 6, 20, 21, 22, 23, 24, 25, 39])
 
 def real_step(encoder, pieces) -> dict[str, torch.Tensor]:
     """One update of the encoder; the gradients, as dense tensors, after clipping."""
-    optimizer = build_optimizer(encoder, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+    optimizer = build_optimizer(encoder, NONE, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
     encoder(IDS, (IDS != 1).long(), pieces).square().sum().backward()
     clip_gradients(encoder, 1.0)
     gradients = {name: p.grad.to_dense() for name, p in encoder.named_parameters() if p.grad is not None}
@@ -114,3 +116,19 @@ def test_a_group_moves_together_though_one_of_it_is_active(tiny_mlm):
     assert fell[20] == pytest.approx(0.5, abs=1e-4)
     assert fell[33] == pytest.approx(0.5, abs=1e-4)
     assert not any(fell[:20] + fell[22:33] + fell[34:])
+
+
+def test_biases_of_silent_pieces_move_twice_as_far(tiny_mlm):
+    silent_V = torch.isin(torch.arange(40), torch.tensor([3, 20]))
+    moved = []
+    for silent in (NONE, silent_V):
+        encoder = SparseEncoder(tiny_mlm())
+        optimizer = build_optimizer(encoder, silent, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+        before_V = encoder.decoder.bias.detach().clone()
+        for _ in range(2):  # the second step's gradient is that of the first, so that the paths stay comparable
+            encoder.decoder.bias.grad = torch.linspace(-1, 1, 40)
+            optimizer.step()
+        moved.append(encoder.decoder.bias.detach() - before_V)
+    torch.testing.assert_close(moved[1][~silent_V], moved[0][~silent_V])
+    torch.testing.assert_close(moved[1][silent_V], 2 * moved[0][silent_V])
+    assert moved[0].abs().min() > 0.1

@@ -74,7 +74,8 @@ def build_trainer(
     logging.set_verbosity_warning()
     set_seed(seed)
     prepare_embeddings(encoder, train.train_embeddings)
-    share_bias_gradient(encoder, tables.silent_groups(loss))
+    silent = tables.silent_groups(loss)
+    share_bias_gradient(encoder, silent)
     objective = Objective(
         loss,
         tables.idf_V,
@@ -133,6 +134,7 @@ def build_trainer(
         objective=objective.to(arguments.device),
         teacher=teacher,
         sampler=PieceSampler(tables.core_V, train.sampled_pieces, seed),
+        silent_V=sum(silent, torch.zeros_like(tables.core_V)),
         flops_warmup_ratio=train.flops_warmup_ratio,
         bias_learning_rate=train.bias_learning_rate,
         auto_batch=train.auto_batch,

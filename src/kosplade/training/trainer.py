@@ -50,6 +50,7 @@ class SparseTrainer(Trainer):
         objective: Objective,
         teacher: Teacher | None,
         sampler: PieceSampler,
+        silent_V: Tensor,
         flops_warmup_ratio: float,
         bias_learning_rate: float,
         auto_batch: bool,
@@ -59,6 +60,7 @@ class SparseTrainer(Trainer):
         self.objective = objective
         self.teacher = teacher
         self.sampler = sampler
+        self.silent_V = silent_V
         self.flops_warmup_ratio = flops_warmup_ratio
         self.bias_learning_rate = bias_learning_rate
         self.auto_batch = auto_batch
@@ -182,6 +184,7 @@ class SparseTrainer(Trainer):
         if self.optimizer is None:
             self.optimizer = build_optimizer(
                 self.model.encoder,
+                self.silent_V,
                 learning_rate=self.args.learning_rate,
                 bias_learning_rate=self.bias_learning_rate,
                 weight_decay=self.args.weight_decay,
