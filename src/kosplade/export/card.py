@@ -63,9 +63,9 @@ def model_card(
     return f"""---
 language: ko
 license: {licence}
-library_name: transformers
-pipeline_tag: fill-mask
-tags: [sparse-encoder, splade, opensearch, information-retrieval]
+library_name: sentence-transformers
+pipeline_tag: feature-extraction
+tags: [sentence-transformers, sparse-encoder, sparse, splade, inference-free, opensearch, information-retrieval]
 ---
 
 # Korean neural sparse encoder {version}
@@ -86,6 +86,22 @@ Sparsity of raw document vectors, before stopword pieces are taken out:
 {format_table(figures, ["", "value"])}
 
 ## Use
+
+`folder` is this repository on disk, whole (`huggingface_hub.snapshot_download`). With sentence-transformers from 6.2:
+
+```python
+from sentence_transformers import SparseEncoder
+
+documents = ["결제 취소는 마이페이지에서 신청할 수 있습니다.", "배송은 이틀 안에 끝납니다."]
+for place in (folder, f"{{folder}}/inference-free"):  # queries are encoded; each of their pieces has its IDF
+    model = SparseEncoder(place)
+    document_vectors = model.encode_document(documents, batch_size=8)  # {max_length} pieces each at most
+    query_vectors = model.encode_query(["결제를 취소하고 싶어요"])
+    print(model.similarity(query_vectors, document_vectors))
+    print(model.decode(query_vectors[0], top_k=10))
+```
+
+With transformers alone:
 
 ```python
 import torch

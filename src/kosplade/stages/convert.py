@@ -1,4 +1,4 @@
-"""Stage `convert`: huggingface/<version>/best, which transformers loads without code of ours."""
+"""Stage `convert`: huggingface/<version>/best, which transformers and sentence-transformers load without our code."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import torch
 
 from kosplade.export.card import model_card
 from kosplade.export.huggingface import check_folder, write_folder
+from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
 from kosplade.files import read_json, replacing
 from kosplade.params import EMBEDDED, Params
 from kosplade.retrieval.beir import read_collection
@@ -40,8 +41,17 @@ def body(params: Params) -> str:
     folder = Path(f"huggingface/{params.version}/best")
     with replacing(folder) as target:
         write_folder(encoder, tokenizer, hidden_V, query_weight_V, target)
+        write_sentence_transformers(
+            target,
+            query_weight_V,
+            tokenizer,
+            max_query_length=params.model.max_query_length,
+            max_document_length=length,
+        )
         (target / "README.md").write_text(card, encoding="utf-8")
         difference = check_folder(target, texts, expected_NV, length)
+        # The same weights by the names that lead to them from the inference-free folder: one text shows it.
+        check_folder(target / INFERENCE_FREE / DOCUMENT, texts[:1], expected_NV[:1], length)
     return f"{folder}: {len(texts)} texts give the trained model's vectors within {difference:.1e}"
 
 
