@@ -1,106 +1,18 @@
-"""A small OpenSearch over real HTTP: it refuses what the real one refuses, keeps and scores features as Lucene does.
-
-Written from OpenSearch's RankFeaturesFieldMapper and RankFeatureQueryBuilder and Lucene's FeatureField.
-"""
+"""A small OpenSearch over real HTTP, with faults that can be switched on; what an index does is in `lucene`."""
 
 import json
-import math
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-import numpy as np
-
-MIN_NORMAL = 1.17549435e-38
-TYPES = {
-    "rank_features": set(),
-    "text": {"index"},
-    "keyword": {"index", "doc_values"},
-}
-
-
-class Refused(Exception):
-    def __init__(self, status: int, kind: str, reason: str):
-        super().__init__(reason)
-        self.status, self.kind, self.reason = status, kind, reason
-
-    def body(self) -> dict:
-        error = {"type": self.kind, "reason": self.reason}
-        return {"error": {"root_cause": [error], **error}, "status": self.status}
-
-
-def need(is_right: bool, reason: str, kind: str = "illegal_argument_exception", status: int = 400) -> None:
-    if not is_right:
-        raise Refused(status, kind, reason)
-
-
-def kept(weight: float) -> float:
-    """FeatureField: `floatToIntBits >> 15` is stored as a term frequency."""
-    bits = np.float32(weight).view(np.uint32) >> np.uint32(15) << np.uint32(15)
-    return float(bits.view(np.float32))
-
-
-class Index:
-    def __init__(self, body: dict):
-        need(set(body) <= {"mappings", "settings"}, f"unknown keys {sorted(body)}", "parse_exception")
-        self.mappings = body["mappings"]
-        need(set(self.mappings) == {"_meta", "dynamic", "properties"}, "root mapping", "mapper_parsing_exception")
-        for name, field in self.mappings["properties"].items():
-            parameters = set(field) - {"type"}
-            need(parameters <= TYPES[field["type"]], f"[{name}] {parameters}", "mapper_parsing_exception")
-        self.sources: dict[str, dict] = {}
-        self.features: dict[str, dict[str, float]] = {}
-
-    def put(self, document_id: str, source: dict) -> None:
-        need(0 < len(document_id.encode()) <= 512, "id is too long", "action_request_validation_exception")
-        properties, features = self.mappings["properties"], {}
-        for name, value in source.items():
-            need(name in properties, f"[{name}] is not allowed", "strict_dynamic_mapping_exception")
-            if properties[name]["type"] != "rank_features":
-                need(isinstance(value, str), f"[{name}] is no string", "mapper_parsing_exception")
-                continue
-            need(isinstance(value, dict), "[rank_features] fields must be json objects", "mapper_parsing_exception")
-            for feature, weight in value.items():
-                need(bool(feature) and "." not in feature, f"feature name [{feature}]", "mapper_parsing_exception")
-                need(type(weight) in (int, float) and math.isfinite(weight), f"weight {weight}")
-                need(np.float32(weight) >= MIN_NORMAL, f"featureValue must be a positive normal float, got: {weight}")
-                features[f"{name}.{feature}"] = kept(weight)
-        self.sources.pop(document_id, None)  # an updated document comes last: ties are in that order
-        self.sources[document_id], self.features[document_id] = source, features
-
-    def search(self, body: dict) -> list[dict]:
-        need(set(body) == {"size", "query", "_source", "track_total_hits"}, f"keys {sorted(body)}", "parsing_exception")
-        need(type(body["size"]) is int and 0 < body["size"] <= 10_000, "Result window is too large")
-        need(body["track_total_hits"] is False, "track_total_hits")
-        need(
-            list(body["query"]) == ["bool"] and list(body["query"]["bool"]) == ["should"], "query", "parsing_exception"
-        )
-        clauses = body["query"]["bool"]["should"]
-        need(len(clauses) <= 1024, "maxClauseCount is set to 1024", "too_many_clauses")
-        boosts: dict[str, float] = {}
-        for clause in clauses:
-            need(list(clause) == ["rank_feature"], f"clause {clause}", "parsing_exception")
-            query = clause["rank_feature"]
-            need(set(query) == {"field", "boost", "linear"} and query["linear"] == {}, f"{query}", "parsing_exception")
-            field, boost = query["field"], query["boost"]
-            need(field.count(".") == 1 and field not in boosts, f"field [{field}]")
-            parent = self.mappings["properties"].get(field.split(".")[0], {})
-            need(parent.get("type") == "rank_features", f"[rank_feature] query on [{field}]")
-            need(math.isfinite(boost) and boost > 0, f"boost {boost}")
-            boosts[field] = float(np.float32(boost))
-        hits = []
-        for document_id, features in self.features.items():
-            shared = boosts.keys() & features.keys() if clauses else {None}  # without clauses all documents match
-            if shared:
-                score = sum(float(np.float32(boosts[f] * features[f])) for f in shared if f)
-                source = {key: value for key, value in self.sources[document_id].items() if key in body["_source"]}
-                hits.append({"_index": "x", "_id": document_id, "_score": float(np.float32(score)), "_source": source})
-        order = list(self.sources)
-        return sorted(hits, key=lambda hit: (-hit["_score"], order.index(hit["_id"])))[: body["size"]]
+from opensearch_client.lucene import Index, Refused, need
 
 
 class Server(ThreadingHTTPServer):
-    """`faults` are taken one a request from the left: None, a status, "drop", or {document id: (status, type)}."""
+    """Takes one of `faults` for each request, from the left: None, a status, "drop" or "html".
+
+    `bulk_faults` are those of bulk requests, where {document id: (status, type)} fails single documents.
+    """
 
     daemon_threads = True
 
@@ -136,6 +48,14 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if fault == "html":
+            data = b"<html>hello</html>"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            return
         try:
             if isinstance(fault, int):
                 raise Refused(fault, "circuit_breaking_exception", "too busy")
@@ -153,8 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json; charset=UTF-8")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if method != "HEAD":
-            self.wfile.write(data)
+        self.wfile.write(data)
 
     def _route(self, method: str, parts: list[str], params: dict, raw: bytes, fault: dict | None):
         server, name = self.server, parts[0]
@@ -162,9 +81,6 @@ class Handler(BaseHTTPRequestHandler):
             case ("POST",) if name == "_bulk":
                 need(not params, f"parameters {params}")
                 return self._bulk(raw, fault or {})
-            case ("HEAD",):
-                server.named(name)
-                return {}
             case ("PUT",):
                 need(
                     name == name.lower() and name[0] not in "_-+", "Invalid index name", "invalid_index_name_exception"
@@ -227,9 +143,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self._answer("GET")
-
-    def do_HEAD(self):
-        self._answer("HEAD")
 
     def do_POST(self):
         self._answer("POST")

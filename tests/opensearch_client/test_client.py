@@ -54,9 +54,9 @@ def test_what_is_printed(server, export, corpus, capsys):
     first, pieces, second, _ = capsys.readouterr().out.splitlines()
     rank, score, document_id, *text = first.split()
     assert rank == "1"
-    assert " ".join(text) in {*DOCUMENTS, *(f"w9 {one}" for one in DOCUMENTS)}
     assert float(score) > float(second.split()[1]) > 0
-    assert f"d{[DOCUMENTS.index(t) for t in (' '.join(text), ' '.join(text[1:])) if t in DOCUMENTS][0]}" == document_id
+    number = int(document_id.removeprefix("d"))
+    assert " ".join(text) == ("w9 " if number % 3 == 0 else "") + DOCUMENTS[number]
     products = [p.rpartition(" ")[2].split("*") for p in pieces.strip().split(", ")]
     assert sum(float(q) * float(d) for q, d in products) == pytest.approx(float(score), abs=0.02)
     run("search", server, export, "--query", "w7")

@@ -4,7 +4,7 @@ import json
 import socket
 
 import pytest
-from opensearch_client.server import Index
+from opensearch_client.lucene import Index
 
 from kosplade.opensearch import connection
 from kosplade.opensearch.__main__ import main
@@ -95,9 +95,16 @@ def test_a_server_that_stays_busy(server, export, corpus, monkeypatch):
     fails("429 circuit_breaking_exception: too busy. The server was", server, "index", export, "--documents", corpus)
 
 
-def test_a_user_who_may_not(server, export):
+def test_a_user_who_may_not(server, export, corpus):
     server.faults = [403]
     fails("403 .*Give a user that may", server, "search", export, "--query", "w9")
+    server.faults = [401]
+    fails("docs': 401 .*Give a user that may", server, "index", export, "--documents", corpus)
+
+
+def test_a_server_of_something_else(server, export):
+    server.faults = ["html"]
+    fails("not an answer of OpenSearch", server, "search", export, "--query", "w9")
 
 
 @pytest.mark.parametrize(

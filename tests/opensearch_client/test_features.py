@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from opensearch_client.server import kept
+from opensearch_client.lucene import kept
 from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError

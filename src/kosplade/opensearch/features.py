@@ -1,0 +1,72 @@
+"""Sparse vectors as the entries of a `rank_features` field: names that a server cannot misread, weights that it keeps.
+
+A piece is named by its id, `p123`. The piece itself would not do: a `rank_feature` query splits `field.feature` at the
+last dot, so of a feature such as `▁3.5` OpenSearch keeps the weight and never finds it again (Elasticsearch refuses the
+document). Ids are shorter than any escape, need none, and `_meta` of the index says whose ids they are.
+"""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kosplade.errors import UserError
+
+_NAME = re.compile(r"p(0|[1-9][0-9]*)")
+_SMALLEST = np.finfo(np.float32).tiny  # Lucene refuses what lies below, the smallest normal float
+_DROPPED_BITS = 15  # of a float32: Lucene keeps its upper 17, nine significant ones among them
+
+
+def feature_name(piece_id: int) -> str:
+    """The name of a piece's feature."""
+    return f"p{piece_id}"
+
+
+def piece_id(name: str) -> int:
+    """The id of the piece that `feature_name` named so; ValueError for a name it does not give."""
+    if not (match := _NAME.fullmatch(name)):
+        raise ValueError(f"'{name}' is no feature name")
+    return int(match[1])
+
+
+def kept_weights(weights: np.ndarray) -> np.ndarray:
+    """Non-negative float32 weights at the nearest values that Lucene's FeatureField holds exactly (float32).
+
+    Lucene itself cuts; rounding first halves the error, to 0.2 % at most, and what is sent is then what is scored.
+    """
+    bits = weights.astype(np.float32).view(np.uint32) + (1 << (_DROPPED_BITS - 1))
+    return (bits >> _DROPPED_BITS << _DROPPED_BITS).view(np.float32)
+
+
+def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
+    """What a document's field holds: {feature name: weight}; weights too small for a server are left out.
+
+    UserError, naming `owner`, for a weight that is negative or not finite.
+    """
+    _check(vector_1V, owner)
+    weights = kept_weights(vector_1V.data)
+    _check(csr_matrix((weights, vector_1V.indices, vector_1V.indptr), shape=vector_1V.shape), owner)
+    return {
+        feature_name(id_): weight
+        for id_, weight in zip(vector_1V.indices.tolist(), weights.tolist(), strict=True)
+        if weight >= _SMALLEST
+    }
+
+
+def to_boosts(vector_1V: csr_matrix) -> dict[str, float]:
+    """What a query asks for: {feature name: weight}, weights above 0 as they are; UserError as `to_features`."""
+    _check(vector_1V, "the query")
+    pairs = zip(vector_1V.indices.tolist(), vector_1V.data.astype(np.float32).tolist(), strict=True)
+    return {feature_name(id_): weight for id_, weight in pairs if weight > 0}
+
+
+def from_features(features: Mapping[str, float], vocab_size: int) -> csr_matrix:
+    """The vector [1, vocab_size] float32 that `to_features` wrote."""
+    ids = [piece_id(name) for name in features]
+    return csr_matrix((np.float32(list(features.values())), (np.zeros_like(ids), ids)), shape=(1, vocab_size))
+
+
+def _check(vector_1V: csr_matrix, owner: str) -> None:
+    if not (np.isfinite(vector_1V.data) & (vector_1V.data >= 0)).all():
+        raise UserError(f"{owner}: the model gives a weight that is negative or not finite. Choose another --model.")
