@@ -1,6 +1,7 @@
 """What one clone has measured another gets by `dvc pull`, experiments included, and runs nothing again."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from pipeline.conftest import Clone
@@ -29,7 +30,8 @@ def shared(small, tmp_path_factory):
 
 
 def test_the_default_remote_is_there_without_any_setting(small):
-    assert small.run("dvc", "remote", "list", "--project").stdout.split() == ["local", "~/.cache/kosplade/remote"]
+    listed = small.run("dvc", "remote", "list", "--project").stdout.split()
+    assert listed == ["local", str(Path("~/.cache/kosplade/remote").expanduser()), "(default)"]
 
 
 def test_a_second_clone_pulls_everything_and_reruns_nothing(shared):
