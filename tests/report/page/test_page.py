@@ -119,7 +119,7 @@ def test_the_tokens_are_shaded_by_their_share_of_the_largest_weight(base, new):
     view = {"text": "환불은", "own": own, "top": top}
     html = section(render(base, dataclasses.replace(new, texts=[view])), "tokens")
     assert 'class="shade semantic" style="--w:0.50" title="▁환불 1.00, semantic">환불</span>은</p>' in html
-    assert re.search(r'class="chip foreign">.*반환</span><b>2\.00</b><span class="sr"> foreign', html)
+    assert re.search(r'class="chip foreign">.*반환</bdi><b>2\.00</b><span class="sr"> foreign', html)
     assert "This text is not among those of v24." in html
 
 
