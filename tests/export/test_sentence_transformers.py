@@ -9,7 +9,7 @@ import pytest
 import torch
 from sentence_transformers import SparseEncoder as LoadedEncoder
 from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
-from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
+from tiny_export import HIDDEN, WEIGHT_V, write_tiny_export
 
 from kosplade.errors import UserError
 from kosplade.export import huggingface
@@ -20,12 +20,10 @@ from kosplade.export.sentence_transformers import (
     QUERY,
     write_sentence_transformers,
 )
-from kosplade.model import SparseEncoder
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
 
-HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces and w7
 LENGTHS = {"max_query_length": 5, "max_document_length": 8}
 # Longer than a query, longer than both, a piece twice, unknown pieces, special ones spelt out.
 TEXTS = ["w5 w6 w7 w8 w9", "w9", "w10 w5 w5", "w11 w12 w13 w14 w15 w16 w17 w18", "none w20", "<s> w21 <pad> </s>"]
@@ -34,25 +32,10 @@ TEXTS = ["w5 w6 w7 w8 w9", "w9", "w10 w5 w5", "w11 w12 w13 w14 w15 w16 w17 w18",
 @pytest.fixture(params=["200MB", "2KB"], ids=["one file", "shards"])
 def export(request, tmp_path, word_tokenizer, monkeypatch):
     """A small random model without w7, written in one place and moved to another."""
-    torch.manual_seed(0)
-    config = XLMRobertaConfig(
-        vocab_size=40,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=40,
-        initializer_range=0.5,
-    )
-    hidden_V = torch.zeros(40, dtype=torch.bool)
-    hidden_V[HIDDEN] = True
-    weight_V = torch.where(hidden_V, 0.0, torch.arange(40) / 10)
-    written = tmp_path / "written"
-    written.mkdir()
     monkeypatch.setattr(huggingface, "SHARD", request.param)
-    encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
-    huggingface.write_folder(encoder, word_tokenizer, hidden_V, weight_V, written)
-    write_sentence_transformers(written, weight_V, word_tokenizer, **LENGTHS)
+    written = tmp_path / "written"
+    write_tiny_export(written, word_tokenizer)
+    write_sentence_transformers(written, WEIGHT_V, word_tokenizer, **LENGTHS)
     return written.rename(tmp_path / "moved")
 
 

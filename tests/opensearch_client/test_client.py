@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from opensearch_client.conftest import DOCUMENTS, write_export
+from opensearch_client.conftest import DOCUMENTS
 from scipy.sparse import csr_matrix
+from tiny_export import write_tiny_export
 
 from kosplade.opensearch import indexing
 from kosplade.opensearch.__main__ import main
@@ -90,7 +91,8 @@ def test_a_busy_server_is_waited_for(server, export, corpus):
 
 
 def test_another_model_or_length_needs_recreate(server, export, corpus, tmp_path, word_tokenizer, capsys):
-    other = write_export(tmp_path / "other", word_tokenizer, seed=1)
+    other = tmp_path / "other"
+    write_tiny_export(other, word_tokenizer, seed=1)
     run("index", server, export, "--documents", corpus)
     with pytest.raises(SystemExit, match=r"of another model \(.*or delete it with --recreate\.$"):
         run("index", server, other, "--documents", corpus)

@@ -65,6 +65,11 @@ class Clone:
         with path.open("w", encoding="utf-8") as out:
             yaml.dump(params, out)
 
+    def restore(self) -> None:
+        """Bring files and outs back to what is committed."""
+        self.run("git", "checkout", "-q", "--", ".")
+        self.run("dvc", "checkout", "-q", "--force")
+
     def metrics(self) -> dict[str, dict]:
         """The metric files by name, without the memory of verify: peaks near a whole GiB round both ways."""
         found = {path.name: json.loads(path.read_text()) for path in sorted((self.folder / "metrics").glob("*.json"))}

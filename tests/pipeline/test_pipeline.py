@@ -121,8 +121,7 @@ def test_a_penalty_reruns_training_as_an_experiment_and_changes_the_result(small
     assert 0 < cache_size(small) - cached < 30_000_000
     assert "stopword_penalty" in small.run("dvc", "params", "diff").stdout
     assert "stopword_activation" in small.run("dvc", "metrics", "diff").stdout
-    small.run("git", "checkout", "-q", "--", ".")
-    small.run("dvc", "checkout", "-q")
+    small.restore()
     assert small.metrics() == before
 
 
@@ -132,6 +131,10 @@ def test_training_data_changes_all_but_backbone_and_stopwords(small):
     extra = {"query": "정부납부기술료는 어떻게 내나요?", "positive": "정부납부기술료는 전문기관에 납부합니다."}
     data.unlink()  # the file may be a link into DVC's cache
     data.write_text(text + json.dumps(extra, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert small.changed() == {"prepare", "baselines", "eval", "convert"}
-    assert small.repro("prepare") == {"prepare"}
-    assert small.changed() == {"idf", "teacher", "verify", "baselines"} | AFTER_TRAIN
+    try:
+        assert small.changed() == {"prepare", "baselines", "eval", "convert"}
+        assert small.repro("prepare") == {"prepare"}
+        assert small.changed() == {"idf", "teacher", "verify", "baselines"} | AFTER_TRAIN
+    finally:
+        small.restore()
+    assert small.repro() == set()

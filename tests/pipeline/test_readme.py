@@ -21,8 +21,7 @@ def test_there_are_such_blocks_in_both():
 def test_a_block_runs_as_written(clone, block):
     before = clone.metrics()
     clone.run("bash", "-euo", "pipefail", "-c", block)
-    clone.run("git", "checkout", "-q", "--", ".")
-    clone.run("dvc", "checkout", "-q")
+    clone.restore()
     assert clone.metrics() == before
 
 

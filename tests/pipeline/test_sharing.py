@@ -47,8 +47,7 @@ def test_a_second_clone_pulls_everything_and_reruns_nothing(shared):
 def test_an_experiment_is_pushed_and_pulled(shared):
     small, colleague = shared
     small.run("dvc", "exp", "run", "-n", "shared-one", "-S", "eval.sparsity_documents=20")
-    small.run("git", "checkout", "-q", "--", ".")
-    small.run("dvc", "checkout", "-q")
+    small.restore()
     small.run("dvc", "exp", "push", "origin", "shared-one")
     clone = colleague("third")
     clone.run("dvc", "exp", "pull", "origin", "shared-one")

@@ -5,39 +5,19 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
-from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
+from tiny_export import HIDDEN, write_tiny_export
 
 from kosplade.errors import UserError
-from kosplade.export.huggingface import write_folder
-from kosplade.model import SparseEncoder
 from kosplade.retrieval.served import WAYS, load_export
 
-HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces and w7
 TEXTS = ["w5 w6 w7 w8", "w9", "w10 w5 w5"]
 
 
 @pytest.fixture
 def export(tmp_path, word_tokenizer):
     """A small random model, exported with w7 masked; idf of piece i is i / 10."""
-    torch.manual_seed(0)
-    config = XLMRobertaConfig(
-        vocab_size=40,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=40,
-        initializer_range=0.5,
-    )
-    encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
-    hidden_V = torch.zeros(40, dtype=torch.bool)
-    hidden_V[HIDDEN] = True
-    weight_V = torch.where(hidden_V, 0.0, torch.arange(40) / 10)
     folder = tmp_path / "export"
-    folder.mkdir()
-    write_folder(encoder, word_tokenizer, hidden_V, weight_V, folder)
-    return folder, encoder
+    return folder, write_tiny_export(folder, word_tokenizer)
 
 
 def load(folder):

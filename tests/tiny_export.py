@@ -1,0 +1,31 @@
+"""A small random XLM-R exported as the stage `convert` does, for the tests of what reads an export."""
+
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedTokenizerBase, XLMRobertaConfig, XLMRobertaForMaskedLM
+
+from kosplade.export.huggingface import write_folder
+from kosplade.model import SparseEncoder
+
+HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces of `word_tokenizer` and w7
+HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
+WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
+
+
+def write_tiny_export(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> SparseEncoder:
+    """Write a model of 40 pieces into a new folder; the encoder as it was before masking."""
+    torch.manual_seed(seed)
+    config = XLMRobertaConfig(
+        vocab_size=40,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=40,
+        initializer_range=0.5,
+    )
+    encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
+    folder.mkdir()
+    write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, folder)
+    return encoder
