@@ -106,5 +106,5 @@ logs-v25: ## follow the log of the background training
 	tail -n 50 -f $(LOG)
 tensorboard-v25: $(READY) ## curves at http://localhost:6006
 	tensorboard --logdir outputs/tensorboard --port $(PORT)
-monitor: ## GPU, or CPU and memory where there is none
-	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else vmstat --wide --unit M --timestamp 2; fi
+monitor: $(READY) ## GPU, or CPU and memory where there is none
+	@if command -v nvidia-smi > /dev/null; then nvidia-smi --loop=2; else python -c "import psutil; [print(f'CPU {psutil.cpu_percent(2):.0f} %, memory {(m := psutil.virtual_memory()).used / 2**30:.1f} of {m.total / 2**30:.1f} GiB', flush=True) for _ in iter(int, 1)]"; fi

@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from kosplade.errors import UserError
 
 
@@ -59,6 +62,19 @@ def read_json(path: Path, remedy: str) -> Any:
         raise UserError(f"{path} not found. {remedy}") from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}). {remedy}") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of the repository; a missing or broken one is a UserError.
+
+    YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number.
+    """
+    try:
+        return YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} not found. Run from the root of the repository.") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def write_jsonl(path: Path, records: Iterable[dict]) -> int:

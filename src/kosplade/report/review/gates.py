@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kosplade.errors import UserError
 from kosplade.export.card import SYSTEMS, reported_split
+from kosplade.files import read_yaml
 from kosplade.report.review.paired import NoTest, p_values
 
 GATES = Path("gates.yaml")
@@ -67,12 +65,7 @@ class Outcome:
 
 def read_gates(path: Path = GATES) -> Gates:
     """Read and check gates.yaml; every problem is a UserError of one line that names the place."""
-    try:
-        raw = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} not found. Run from the root of the repository.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    raw = read_yaml(path)
     groups = _group(path, "the file", raw, ("limits", "not_worse"))
     rule = _group(path, "not_worse", groups["not_worse"], ("systems", "level", "tolerance"))
     systems = rule["systems"]
