@@ -6,6 +6,7 @@
 An experiment takes about ten minutes on two cores.
 """
 
+import itertools
 import json
 import statistics
 import subprocess
@@ -54,8 +55,9 @@ def runs() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
 
 
 def queue() -> None:
-    """Queue what has no experiment."""
-    for name, settings in (one for row in runs().values() for one in row):
+    """Queue what has no experiment: every row once before any row again."""
+    rounds = itertools.zip_longest(*runs().values())
+    for name, settings in (one for round_ in rounds for one in round_ if one):
         if experiment(name):
             print(f"{name}: there already")
             continue

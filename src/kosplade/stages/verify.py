@@ -1,7 +1,5 @@
 """Stage `verify`: everything loads and fits, then a short training of the real model must work as V25 promises."""
 
-import math
-import resource
 import tempfile
 from pathlib import Path
 
@@ -53,8 +51,6 @@ def body(params: Params) -> str:
     )
     third = max(1, len(curve) // 3)
     first, last = sum(curve[:third]) / third, sum(curve[-third:]) / third
-    # A high-water mark rounded up to whole GiB, so that equal runs write equal files.
-    memory = math.ceil(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
     figures = {
         "samples": len(sample),
         "steps": trainer.state.global_step,
@@ -63,7 +59,6 @@ def body(params: Params) -> str:
         "masked_pieces": masked,
         "semantic_ratio": sparsity["semantic_ratio"],
         "stopword_activation": sparsity["stopword_activation"],
-        "memory_gib": memory,
     }
     if not last < first:
         raise UserError(f"verify: the loss does not fall ({first:.3f} -> {last:.3f}). {REMEDY}")
@@ -71,7 +66,7 @@ def body(params: Params) -> str:
     if params.loss.stopword_mask and not sparsity["semantic_ratio"] > 1:
         raise UserError(f"verify: semantic ratio {sparsity['semantic_ratio']:.3f} is not above 1. {REMEDY}")
     write_json(METRICS, figures)
-    return f"loss {first:.3f} -> {last:.3f}, semantic ratio {sparsity['semantic_ratio']:.2f}, {memory} GiB"
+    return f"loss {first:.3f} -> {last:.3f}, semantic ratio {sparsity['semantic_ratio']:.2f}"
 
 
 def main() -> None:
