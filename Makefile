@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := src
-VERSION = $(shell sed -n 's/^version: *\([^ #]*\).*/\1/p' params.yaml)
+# Only what a version may hold: the rest of a hostile line must not become a command.
+VERSION = $(shell sed -n "s/^version: *[\"']\{0,1\}\([A-Za-z0-9_-]*\).*/\1/p" params.yaml)
 IDF := outputs/idf_weights/xlmr_v25_idf.pt
 LOG = outputs/train_$(VERSION).log
 PORT = 6006
@@ -81,9 +82,12 @@ eval-beir: $(READY) ## evaluate an export on a BEIR folder: make eval-beir DIR=.
 	@python -m kosplade.stages.evaluate --beir "$(DIR)" --model "$(MODEL)" $(OPTIONS)
 
 ##@ Phase 5: export
-.PHONY: convert-v25-hf
+.PHONY: convert-v25-hf push-hf
 convert-v25-hf: $(READY) ## write huggingface/<version>/best
 	dvc repro convert
+push-hf: $(READY) ## upload the export to the Hugging Face hub: make push-hf REPO=user/name [OPTIONS=--private]
+	@test -n "$$REPO" || { echo "Error: REPO is not set. Run: make push-hf REPO=user/name" >&2; exit 1; }
+	@python -m kosplade.hub --folder "$(MODEL)" "$$REPO" $(OPTIONS)
 
 ##@ Experiments and pull requests
 .PHONY: exp-show check-lock pr-report gc
@@ -93,8 +97,8 @@ check-lock: $(READY) ## fail if dvc.lock is not that of this code, parameters an
 	@said=$$(dvc repro --dry --allow-missing 2>&1); echo "$$said"; [[ $$said == *"Data and pipelines are up to date."* ]] \
 	  || { echo "Error: dvc.lock is out of date. Run: dvc repro, then commit dvc.lock and metrics/" >&2; exit 1; }
 pr-report: $(READY) ## what a branch does to the metrics, judged by gates.yaml: make pr-report BASE=main
-	@test -n "$(BASE)" || { echo "Error: BASE is not set. Run: make pr-report BASE=main" >&2; exit 1; }
-	@python -m kosplade.report.pull_request "$(BASE)"
+	@test -n "$$BASE" || { echo "Error: BASE is not set. Run: make pr-report BASE=main" >&2; exit 1; }
+	@python -m kosplade.report.pull_request "$$BASE"
 gc: $(READY) ## free DVC's cache of what nothing uses: no branch, tag or experiment (asks first)
 	@echo "Kept: the workspace, every branch and tag, every experiment that dvc exp list -A shows. Removed: all else in .dvc/cache."
 	dvc gc --workspace --all-branches --all-tags --all-experiments

@@ -2,7 +2,13 @@
 
 import json
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +76,61 @@ def test_a_block_that_writes_nothing_leaves_the_old_folder(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(path):
         pass
     assert names(path) == ["old.bin"]
+
+
+WRITER = """
+import sys, time
+from kosplade.files import replacing
+with replacing(sys.argv[1]) as target:
+    target.write_text("half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that is in the middle of writing `model[1]`."""
+    command = [sys.executable, "-c", WRITER, tmp_path / "model[1]"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "writing\n"
+        yield running
+        running.kill()
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_one(tmp_path, writer):
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    [left] = names(tmp_path)
+    assert left.startswith(".model[1].")
+    for other in ("model", "model[1].json"):  # theirs is not ours to remove
+        (tmp_path / other).write_text("")
+        with replacing(tmp_path / other) as target:
+            target.write_text("")
+    assert left in names(tmp_path)
+    write_folder(tmp_path / "model[1]", "new.bin", "new")
+    assert names(tmp_path) == ["model", "model[1]", "model[1].json"]
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path, writer):
+    [theirs] = names(tmp_path)
+    write_folder(tmp_path / "model[1]", "new.bin", "new")
+    assert names(tmp_path) == [theirs, "model[1]"]
+    assert (tmp_path / theirs / "model[1]").read_text() == "half"
+
+
+def test_a_kill_between_two_renames_loses_no_folder(tmp_path):
+    """The old folder has been moved aside, the new one has not come: the next writer, that fails, puts it back."""
+    path = tmp_path / "model"
+    write_folder(path, "old.bin", "old")
+    scratch = tmp_path / ".model.abcd1234.tmp"
+    scratch.mkdir()
+    shutil.move(path, scratch / "replaced.old")
+    with pytest.raises(KeyError):
+        write_folder(path, "new.bin", "new", KeyError())
+    assert names(path) == ["old.bin"]
+    assert names(tmp_path) == ["model"]
 
 
 def test_json_comes_back_as_it_went(tmp_path):

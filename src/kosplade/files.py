@@ -1,10 +1,14 @@
 """Reading and writing files so that bad input is named and no output is ever half-written."""
 
+import contextlib
+import fcntl
+import glob
 import json
 import os
 import shutil
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,24 +16,80 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent
 
 from kosplade.errors import UserError
+
+REPLACED = "replaced.old"  # in a scratch folder: the folder that was there before
+DEEPEST_YAML = 20  # groups in groups: files of the project have four
+_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"}  # Unicode categories
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffd"  # letters and signs that show nothing, or that none was there
+
+
+@contextmanager
+def scratch_beside(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path` for what is to become it; removed at the end.
+
+    What a killed process has left for the same `path` is removed first. A lock tells: it ends with its process.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        _clear(left, path)
+    scratch, lock = _locked_folder(path)
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, remove it if not."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    target = scratch / path.name
-    try:
+    with scratch_beside(path) as scratch:
+        target = scratch / path.name
         yield target
         if path.is_dir() and target.exists():
-            os.replace(path, scratch / "replaced.old")
+            os.replace(path, scratch / REPLACED)
         os.replace(target, path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _locked_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside `path` and the descriptor that locks it until it is closed or this process ends."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        # Between two calls here another process may take the folder for one that was left, and remove it.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            if _lock(descriptor) is not False and folder.exists():
+                return folder, descriptor
+            os.close(descriptor)
+
+
+def _clear(left: Path, path: Path) -> None:
+    """Remove a scratch folder whose process is gone; `path` as it was before, if the kill fell between two renames."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(left, os.O_RDONLY)
+        try:
+            if _lock(descriptor):
+                if not path.exists() and (left / REPLACED).exists():
+                    os.replace(left / REPLACED, path)
+                shutil.rmtree(left, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether the lock is ours now; None where the file system has no such locks (nothing is cleared there)."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -57,9 +117,11 @@ def read_tsv(path: Path) -> list[dict[str, str]]:
 def read_json(path: Path, remedy: str) -> Any:
     """Read one JSON file; a missing or broken one is a UserError that ends with `remedy`."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} not found. {remedy}") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}). {remedy}") from None
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}). {remedy}") from None
 
@@ -67,14 +129,31 @@ def read_json(path: Path, remedy: str) -> Any:
 def read_yaml(path: Path) -> Any:
     """Read a YAML file of the repository; a missing or broken one is a UserError.
 
-    YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number.
+    YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number. Aliases are refused: a few lines of
+    them can stand for gigabytes.
     """
     try:
-        return YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        _check_events(text)
+        return YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         raise UserError(f"{path} not found. Run from the root of the repository.") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}). Put a file there.") from None
+    except Exception as error:  # beside YAMLError whatever a value makes its own type raise: 2001-99-99, !!float x
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _check_events(text: str) -> None:
+    """Raise YAMLError, with the line, for aliases and for nesting that would exhaust a recursive reader."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        where = f"line {event.start_mark.line + 1}"
+        if isinstance(event, AliasEvent):
+            raise YAMLError(f"{where}: alias *{event.anchor}. Write the value out.")
+        if depth > DEEPEST_YAML:
+            raise YAMLError(f"{where}: more than {DEEPEST_YAML} groups in groups. Write it flat.")
 
 
 def write_jsonl(path: Path, records: Iterable[dict]) -> int:
@@ -95,23 +174,51 @@ def read_jsonl(path: Path, required: tuple[str, ...] = ()) -> Iterator[dict]:
 def read_numbered(path: Path, required: tuple[str, ...] = ()) -> Iterator[tuple[int, dict]]:
     """Stream (line number, object) of a JSONL file, their top-level strings NFC-normalised; blank lines are allowed.
 
-    Raises UserError with `file:line` for bytes that are not UTF-8, a line that is not a JSON object,
-    and a `required` field that is missing, not a string or blank.
+    Raises UserError for a file that cannot be opened, and with `file:line` for bytes that are not UTF-8, a line that is
+    not a JSON object, a key that occurs twice, and a `required` field that is missing, not a string or blank.
     """
-    with Path(path).open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield number, _parse_line(line, f"{path}:{number}", required)
+    try:
+        with Path(path).open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, _parse_line(line, f"{path}:{number}", required)
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}). Put a file there.") from None
 
 
 def has_half_character(text: str) -> bool:
     """Whether a text holds a lone surrogate, which JSON can write and UTF-8 cannot."""
-    return any("\ud800" <= c <= "\udfff" for c in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: it holds blanks, control characters and invisible marks alone."""
+    return all(c in _FILLERS or unicodedata.category(c) in _UNSEEN for c in text)
+
+
+def parse_json(data: str) -> Any:
+    """`json.loads`; ValueError also for a key that occurs twice and for nesting too deep to read."""
+    try:
+        return json.loads(data, object_pairs_hook=_object)
+    except RecursionError:
+        raise ValueError("brackets in brackets, too many to read") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"key '{counts.most_common(1)[0][0]}' occurs twice")
+    return found
 
 
 def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
     try:
-        record = json.loads(line.decode("utf-8-sig"))
+        record = parse_json(line.decode("utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{place}: not valid JSON ({error}). Repair or remove the line.") from None
     if not isinstance(record, dict):
@@ -123,6 +230,6 @@ def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
                 raise UserError(f"{place}: field '{key}' holds half a character (a lone surrogate). Repair the line.")
     for key in required:
         value = record.get(key)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or is_blank(value):
             raise UserError(f"{place}: field '{key}' is missing, blank or not a string.")
     return record

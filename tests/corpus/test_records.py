@@ -63,6 +63,9 @@ def test_held_out_text_enters_no_record(tmp_path):
     qrels = tmp_path / "qrels/test.tsv"
     qrels.parent.mkdir()
     qrels.write_text(f"query-id\tcorpus-id\tscore\n1\t{text_id('test passage')}\t1\n")
+    with pytest.raises(UserError, match=r"test.tsv judges passage \w{16}, which .*corpus.jsonl lacks"):
+        held_out(tmp_path)
+    _write(tmp_path / "corpus.jsonl", *({"_id": text_id(text), "text": text} for text in ("other", "test passage")))
     assert len(held_out(tmp_path)) == 4
     _write(
         tmp_path / "train_a.jsonl",

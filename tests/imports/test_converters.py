@@ -56,8 +56,9 @@ def test_squad_becomes_pairs_and_a_collection(tmp_path):
     assert found.queries == ["서울을 지나는 강은?", "독도는 어느 섬의 동쪽에 있나?"]
     assert [found.qrels[query] for query in found.query_ids] == [{found.document_ids[i]: 1} for i in range(2)]
     assert said == (
-        "2 training pairs (1 more share text with dev, 0 questions without a passage); dev: 2 questions "
-        "(0 without a passage), 2 passages of at most 60 characters"
+        "2 training pairs (1 more share text with dev, 0 questions without a passage, 1 without an answer, 0 repeated)"
+        "; dev: 2 questions (0 questions without a passage, 0 without an answer, 0 repeated), "
+        "2 passages of at most 60 characters"
     )
 
 
@@ -142,7 +143,7 @@ def test_beir_of_the_hub(tmp_path, ending, write):
     files = {role: (f"{role}.{ending}",) for role in BEIR}
     assert (
         convert_beir(tmp_path, files, tmp_path / "beir")
-        == "1 queries, 1 judgements, 2 documents (0 blank ones left out)"
+        == "1 queries (1 more without a judgement left out), 1 judgements, 2 documents (0 blank ones left out)"
     )
     found = read_collection(tmp_path / "beir", "test")
     assert (found.document_ids, found.documents) == (["d1", "d2"], [f"한강\n{HANGANG}", DOKDO])
@@ -154,7 +155,7 @@ def test_miracl(tmp_path):
         (tmp_path / name).write_bytes(data)
     files = {"topics": ("topics.tsv",), "qrels": ("qrels.tsv",), "corpus": ("docs-0.jsonl.gz", "docs-1.jsonl.gz")}
     said = convert_miracl(tmp_path, files, tmp_path / "beir")
-    assert said == "1 queries, 2 judgements, 2 documents (1 blank ones left out)"
+    assert said == "1 queries (1 more without a judgement left out), 2 judgements, 2 documents (1 blank ones left out)"
     found = read_collection(tmp_path / "beir", "test")
     assert (found.document_ids, found.documents) == (["7#0", "7#1"], [f"독도\n{HANGANG}", f"독도\n{DOKDO}"])
     assert (found.queries, found.qrels) == (["독도는 어디에 있나요?"], {"12": {"7#1": 1, "7#0": 0}})

@@ -31,7 +31,8 @@ def test_a_folder_of_a_git_repository(project, source):
         "[import] cite: citation of mrc",
         f"[import] data/imports/mrc/v1: dvc import {source.url} dataset/v1 --rev {source.good} -o",
         "[import] data/v24.0/train_mrc.jsonl and data/beir/mrc: 2 training pairs (1 more share text with dev, "
-        "0 questions without a passage); dev: 2 questions (0 without a passage), 2 passages of at most 60 characters",
+        "0 questions without a passage, 1 without an answer, 0 repeated); dev: 2 questions (0 questions without a "
+        "passage, 0 without an answer, 0 repeated), 2 passages of at most 60 characters",
         "[import] next: set data.source to user in params.yaml, then make repro",
         "[import] next: make eval-beir DIR=data/beir/mrc; to keep the pins: git add data/imports/mrc",
     ]
@@ -52,7 +53,7 @@ def test_an_import_is_a_users_training_data(project, source, tmp_path):
     folder = tmp_path / "v24.0"
     folder.mkdir()
     shutil.copy(project.folder / "data/v24.0/train_mrc.jsonl", folder)
-    counts = prepare_user(folder, 1, 0)
+    counts = prepare_user(folder, 1, 0, print)
     assert (counts["records"], counts["queries"]) == (2, 1)
     assert len(list(read_training(folder))) == 1
 

@@ -1,13 +1,14 @@
 """One index as OpenSearch keeps it: it refuses what the real one refuses, keeps and scores features as Lucene does.
 
-Written from OpenSearch's RankFeaturesFieldMapper and RankFeatureQueryBuilder and Lucene's FeatureField.
+Written from OpenSearch's RankFeaturesFieldMapper and RankFeatureQueryBuilder and Lucene's FeatureField;
+`test_lucene` compares it with the real FeatureField, score by score.
 """
-
-import math
 
 import numpy as np
 
 MIN_NORMAL = 1.17549435e-38
+MAX_CLAUSES = 1024  # of a query: indices.query.bool.max_clause_count
+MAX_FREQUENCY = 2**31 - 1  # of all features of a document together
 TYPES = {
     "rank_features": set(),
     "text": {"index"},
@@ -30,10 +31,19 @@ def need(is_right: bool, reason: str, kind: str = "illegal_argument_exception", 
         raise Refused(status, kind, reason)
 
 
-def kept(weight: float) -> float:
+def frequency(weight: float) -> int:
     """FeatureField: `floatToIntBits >> 15` is stored as a term frequency."""
-    bits = np.float32(weight).view(np.uint32) >> np.uint32(15) << np.uint32(15)
-    return float(bits.view(np.float32))
+    return int(np.float32(weight).view(np.uint32) >> np.uint32(15))
+
+
+def kept(weight: float) -> float:
+    """What a feature of that weight counts."""
+    return float(np.uint32(frequency(weight) << 15).view(np.float32))
+
+
+def is_float(number: object) -> bool:
+    """Whether a JSON number is a finite float32."""
+    return type(number) in (int, float) and abs(number) <= float(np.finfo(np.float32).max)
 
 
 class Index:
@@ -49,7 +59,7 @@ class Index:
 
     def put(self, document_id: str, source: dict) -> None:
         need(0 < len(document_id.encode()) <= 512, "id is too long", "action_request_validation_exception")
-        properties, features = self.mappings["properties"], {}
+        properties, features, length = self.mappings["properties"], {}, 0
         for name, value in source.items():
             need(name in properties, f"[{name}] is not allowed", "strict_dynamic_mapping_exception")
             if properties[name]["type"] != "rank_features":
@@ -58,10 +68,13 @@ class Index:
             need(isinstance(value, dict), "[rank_features] fields must be json objects", "mapper_parsing_exception")
             for feature, weight in value.items():
                 need(bool(feature) and "." not in feature, f"feature name [{feature}]", "mapper_parsing_exception")
-                need(type(weight) in (int, float) and math.isfinite(weight), f"weight {weight}")
+                need(is_float(weight), f"featureValue must be finite, got: {weight}")
                 need(np.float32(weight) >= MIN_NORMAL, f"featureValue must be a positive normal float, got: {weight}")
                 features[f"{name}.{feature}"] = kept(weight)
-        self.sources.pop(document_id, None)  # an updated document comes last: ties are in that order
+                length += frequency(weight)
+            need(length <= MAX_FREQUENCY, f'too many tokens for field "{name}"')
+        for held in (self.sources, self.features):  # an updated document comes last: ties are in that order
+            held.pop(document_id, None)
         self.sources[document_id], self.features[document_id] = source, features
 
     def search(self, body: dict) -> list[dict]:
@@ -72,7 +85,7 @@ class Index:
             list(body["query"]) == ["bool"] and list(body["query"]["bool"]) == ["should"], "query", "parsing_exception"
         )
         clauses = body["query"]["bool"]["should"]
-        need(len(clauses) <= 1024, "maxClauseCount is set to 1024", "too_many_clauses")
+        need(len(clauses) <= MAX_CLAUSES, f"maxClauseCount is set to {MAX_CLAUSES}", "too_many_clauses", 500)
         boosts: dict[str, float] = {}
         for clause in clauses:
             need(list(clause) == ["rank_feature"], f"clause {clause}", "parsing_exception")
@@ -82,7 +95,7 @@ class Index:
             need(field.count(".") == 1 and field not in boosts, f"field [{field}]")
             parent = self.mappings["properties"].get(field.split(".")[0], {})
             need(parent.get("type") == "rank_features", f"[rank_feature] query on [{field}]")
-            need(math.isfinite(boost) and boost > 0, f"boost {boost}")
+            need(is_float(boost) and boost > 0, f"boost {boost}")
             boosts[field] = float(np.float32(boost))
         hits = []
         for document_id, features in self.features.items():
@@ -91,5 +104,4 @@ class Index:
                 score = sum(float(np.float32(boosts[f] * features[f])) for f in shared if f)
                 source = {key: value for key, value in self.sources[document_id].items() if key in body["_source"]}
                 hits.append({"_index": "x", "_id": document_id, "_score": float(np.float32(score)), "_source": source})
-        order = list(self.sources)
-        return sorted(hits, key=lambda hit: (-hit["_score"], order.index(hit["_id"])))[: body["size"]]
+        return sorted(hits, key=lambda hit: -hit["_score"])[: body["size"]]

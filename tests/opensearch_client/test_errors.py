@@ -4,6 +4,7 @@ import json
 import socket
 
 import pytest
+from opensearch_client import lucene
 from opensearch_client.lucene import Index
 
 from kosplade.opensearch import connection
@@ -93,6 +94,17 @@ def test_a_server_that_stays_busy(server, export, corpus, monkeypatch):
     monkeypatch.setattr(connection, "RETRIES", 1)
     server.bulk_faults = [429] * 20
     fails("429 circuit_breaking_exception: too busy. The server was", server, "index", export, "--documents", corpus)
+
+
+def test_a_query_of_more_pieces_than_the_server_takes(server, export, corpus, tmp_path, monkeypatch):
+    main(["index", "--url", server.url, "--index", "docs", "--model", str(export), "--documents", str(corpus)])
+    monkeypatch.setattr(lucene, "MAX_CLAUSES", 2)
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"_id": "a", "text": "w9 w5"}\n{"_id": "b", "text": "w9 w5 w8"}\n')
+    match = r"index 'docs': query 'b' has 3 pieces, the server takes 2\. Shorten .*max_clause_count\.$"
+    fails(match, server, "search", export, "--queries", queries, "--output", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    fails("the query has 3 pieces", server, "search", export, "--query", "w9 w5 w8")
 
 
 def test_a_user_who_may_not(server, export, corpus):

@@ -100,7 +100,12 @@ def copy_of_working_tree(folder: Path) -> Clone:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory) -> Clone:
     """A clone in which the whole small pipeline has run and is committed."""
-    clone = copy_of_working_tree(tmp_path_factory.mktemp("clone") / "repository")
+    return small_clone(tmp_path_factory.mktemp("clone") / "repository")
+
+
+def small_clone(folder: Path) -> Clone:
+    """Make the clone `small`; also for benchmarks/torture.py."""
+    clone = copy_of_working_tree(folder)
     for group, values in SMALL.items():
         for key, value in values.items():
             clone.set(f"{group}.{key}", value)

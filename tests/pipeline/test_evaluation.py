@@ -74,6 +74,9 @@ def test_what_the_report_reads_is_there(small):
     assert set(queries["ndcg10"]) == {*WAYS, *BASELINES}
     mean = sum(queries["ndcg10"]["siamese"]) / len(queries["ids"])
     assert mean == pytest.approx(read(small, "metrics/eval.json")["val"]["siamese"]["ndcg10"], abs=1e-5)
+    gains = read(small, folder + "gains.json")
+    assert set(gains) == {"ndcg10", "mrr10", "recall1", "recall10", "recall100"}
+    assert gains["ndcg10"] == read(small, "metrics/eval.json")["val"]["ndcg10_gain"]
     assert len(read(small, folder + "texts.json")) == 10
     pieces = read(small, folder + "pieces.json")
     assert sum(pieces["nnz"]["counts"]) == 24  # eval.sparsity_documents

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kosplade.retrieval import significance
-from kosplade.retrieval.significance import PERMUTATIONS, gains, holm, randomisation_test
+from kosplade.retrieval.significance import PERMUTATIONS, gains, holm, randomisation_test, randomisation_tests
 
 
 def test_no_difference_at_all():
@@ -81,21 +81,43 @@ def test_holm_stays_below_one():
     assert holm({}) == {}
 
 
+def test_rows_of_differences_are_tested_as_if_alone():
+    rows = np.random.default_rng(5).normal(0.1, 0.5, (3, 40))
+    assert randomisation_tests(rows, seed=6).tolist() == [randomisation_test(row, seed=6) for row in rows]
+
+
 def test_gains_are_paired_by_query():
     values = {
         "new": {"q1": 0.5, "q2": 0.75, "q3": 1.0},
         "equal": {"q1": 0.0, "q2": 0.25, "q3": 0.5},
         "base": {"q3": 0.5, "q2": 0.25, "q1": 0.0},
     }
-    found = gains(values, ["new", "equal"], ["base"], seed=0)
+    found = gains({"mrr10": values}, ["new", "equal"], ["base"], seed=0)["mrr10"]
     # Three differences of .5: p is about 2 / 8, doubled by Holm; no difference at all: p is 1.
     assert found["new"]["base"] == {"difference": 0.5, "p_holm": pytest.approx(0.5, abs=0.036)}
     assert found["equal"]["base"] == {"difference": 0.0, "p_holm": 1.0}
     assert list(found) == ["new", "equal"]
 
 
-def test_gains_correct_over_all_pairs_and_round():
-    values = {"a": {"q": 1 / 3}, "b": {"q": 0.0}, "c": {"q": 1.0}}
-    assert gains(values, ["a"], ["b", "c"], seed=0) == {
-        "a": {"b": {"difference": 0.333333, "p_holm": 1.0}, "c": {"difference": -0.666667, "p_holm": 1.0}}
+def test_gains_correct_over_the_pairs_of_a_measure_and_round():
+    queries = [f"q{i}" for i in range(7)]
+    found = gains(
+        {
+            "ndcg10": {
+                "a": dict.fromkeys(queries, 1 / 3),
+                "b": dict.fromkeys(queries, 0.0),
+                "c": dict.fromkeys(queries, 1.0),
+            },
+            "recall1": {name: dict.fromkeys(queries, 1.0) for name in "abc"},
+        },
+        ["a"],
+        ["b", "c"],
+        seed=0,
+    )
+    # All signs equal: 2 of 2^7 signings are as far, .0156; twice that for two pairs of one measure.
+    p = pytest.approx(2 * 2 / 2**7, abs=0.01)
+    assert found["ndcg10"]["a"] == {
+        "b": {"difference": 0.333333, "p_holm": p},
+        "c": {"difference": -0.666667, "p_holm": p},
     }
+    assert found["recall1"]["a"]["b"] == {"difference": 0.0, "p_holm": 1.0}

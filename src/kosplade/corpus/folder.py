@@ -2,13 +2,12 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
-from kosplade.files import read_json, replacing, write_json, write_jsonl
+from kosplade.files import read_json, replacing, scratch_beside, write_json, write_jsonl
 
 LEDGER = "prepared.json"
 
@@ -18,8 +17,15 @@ def own_files(folder: Path) -> set[str]:
     ledger = folder / LEDGER
     if not ledger.exists():
         return set()
-    written = read_json(ledger, "Delete it and run the same command again.")
-    return {name for name, digest in written.items() if (folder / name).exists() and _sha256(folder / name) == digest}
+    remedy = "Delete it and run the same command again."
+    written = read_json(ledger, remedy)
+    if not isinstance(written, dict):
+        raise UserError(f"{ledger}: names and hashes of files are expected. {remedy}")
+    for name in written:
+        # What it names is deleted, so it must not lead out of the folder.
+        if "\0" in name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise UserError(f"{ledger}: {name!r} is no file of this folder. {remedy}")
+    return {name for name, digest in written.items() if (folder / name).is_file() and _sha256(folder / name) == digest}
 
 
 def protect_user_files(folder: Path, patterns: tuple[str, ...], remedy: str) -> None:
@@ -37,8 +43,7 @@ def publish(folder: Path, write: Callable[[Path], None]) -> None:
     The ledger is written before the files move in: after an interruption every file is still known as ours.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".prepare.", dir=folder) as name:
-        scratch = Path(name)
+    with scratch_beside(folder / "prepare") as scratch:
         write(scratch)
         files = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
         for stale in sorted(own_files(folder)):

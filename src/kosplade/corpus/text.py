@@ -13,7 +13,8 @@ AIM = 120
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\ue000-\uf8ff\ufeff\ufffd]"
 )
-_SENTENCE_END = re.compile(r"""[.!?]+…*["”’')\]」』]*\s+""")
+# Possessive, and only from the first mark of a run: a line of a million dots takes linear time.
+_SENTENCE_END = re.compile(r"""(?<![.!?])[.!?]++…*+["”’')\]」』]*+\s+""")
 # A sentence that ran into the next one: "축하합니다.지난 4년".
 _LOST_SPACE = re.compile(r"(?<=[가-힣][.!?])(?=[가-힣‘“「『0-9])")
 # Words of running Korean end in a particle or a verb ending; words of tables and menus rarely do.
@@ -95,6 +96,11 @@ def is_prose(text: str) -> bool:
 def normalised(text: str) -> str:
     """Letters and digits only, lower case: two texts that differ in spacing and punctuation are equal."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
+
+
+def text_key(text: str) -> str:
+    """An id that texts share if they differ in case, spacing, punctuation or invisible marks only."""
+    return text_id(normalised(text) or text)  # a text of signs alone is itself
 
 
 def shingles(text: str, width: int = 10) -> set[int]:

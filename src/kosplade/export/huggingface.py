@@ -43,8 +43,8 @@ def write_folder(
 @torch.inference_mode()
 def plain_vectors(folder: Path, texts: list[str], max_length: int) -> Tensor:
     """Vectors [N, V] of `texts` by transformers alone, one at a time, as a user of the folder would compute them."""
-    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForMaskedLM.from_pretrained(folder, trust_remote_code=False).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     rows = []
     for text in texts:
         inputs = tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt")

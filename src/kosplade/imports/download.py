@@ -6,9 +6,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from kosplade.errors import UserError
+from kosplade.files import read_yaml
 from kosplade.imports.registry import Dataset, Download
 
 
@@ -40,14 +39,23 @@ def _fetch(folder: Path, download: Download, say: Callable[[str], None]) -> dict
         _dvc("update", str(pin))
     else:
         say(f"{target}: there already")
-    recorded = YAML(typ="safe", pure=True).load(pin.read_text(encoding="utf-8"))
-    (dependency,), (output,) = recorded["deps"], recorded["outs"]
-    pinned = dependency["repo"].get("rev") if "repo" in dependency else dependency["path"]
+    pinned, md5 = _recorded(pin)
     if pinned != download.pinned:
         say(f"{pin} names {pinned}, the registry {download.pinned}: the former stays. Delete {folder} for the latter.")
     elif download.sha256:
         _verify(target, download.sha256)
-    return {"from": pinned, "md5": output["md5"]}
+    return {"from": pinned, "md5": md5}
+
+
+def _recorded(pin: Path) -> tuple[str, str]:
+    """What a .dvc file names, a revision or an address, and the md5 of what came."""
+    recorded = read_yaml(pin)
+    try:
+        (dependency,), (output,) = recorded["deps"], recorded["outs"]
+        pinned = dependency["repo"].get("rev") if "repo" in dependency else dependency["path"]
+        return pinned, output["md5"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{pin} is no .dvc file of an import. Delete it and run the same command again.") from None
 
 
 def _dvc(*arguments: str) -> None:

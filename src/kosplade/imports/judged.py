@@ -5,12 +5,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kosplade.errors import UserError
-from kosplade.files import has_half_character, replacing, write_jsonl
-from kosplade.imports.rows import BROKEN, rows, text
+from kosplade.errors import UserError, shown
+from kosplade.files import has_half_character, is_blank, replacing, write_jsonl
+from kosplade.imports.rows import BROKEN, identifier, rows, text
 
+LARGEST_SCORE = 2**31
 Files = dict[str, tuple[str, ...]]
-Document = tuple[str, str, str]  # id, title, text
+Document = tuple[str, str, str, str]  # place in its file, id, title, text
 
 
 def convert_beir(folder: Path, files: Files, beir: Path) -> str:
@@ -18,9 +19,11 @@ def convert_beir(folder: Path, files: Files, beir: Path) -> str:
 
     Each is JSONL, gzipped JSONL or Parquet. Writes the BEIR folder `beir`; returns a line that counts what is in it.
     """
-    queries = {text(row, "_id", place): text(row, "text", place) for place, row in _rows(folder, files["queries"])}
+    queries: dict[str, str] = {}
+    for place, row in _rows(folder, files["queries"]):
+        _put(queries, identifier(row, "_id", place), text(row, "text", place), place)
     judgements = (
-        (place, text(row, "query-id", place), text(row, "corpus-id", place), row.get("score"))
+        (place, identifier(row, "query-id", place), identifier(row, "corpus-id", place), row.get("score"))
         for place, row in _rows(folder, files["qrels"])
     )
     return _write(beir, _documents(folder, files["corpus"], "_id"), queries, judgements)
@@ -31,16 +34,18 @@ def convert_miracl(folder: Path, files: Files, beir: Path) -> str:
 
     Writes the BEIR folder `beir`; returns a line that counts what is in it.
     """
-    queries = {}
+    queries: dict[str, str] = {}
     for place, line in _lines(folder, files["topics"]):
-        identifier, _, query = line.partition("\t")
-        queries[identifier] = text({"query": query}, "query", place)
+        number, _, query = line.partition("\t")
+        row = {"query": query, "id": number}
+        _put(queries, identifier(row, "id", place), text(row, "query", place), place)
     judgements = []
     for place, line in _lines(folder, files["qrels"]):
         fields = line.split()
         if len(fields) != 4:
             raise UserError(f"{place}: query, Q0, document and relevance are expected. {BROKEN}")
-        judgements.append((place, fields[0], fields[2], fields[3]))
+        row = {"query": fields[0], "document": fields[2]}
+        judgements.append((place, identifier(row, "query", place), identifier(row, "document", place), fields[3]))
     return _write(beir, _documents(folder, files["corpus"], "docid"), queries, judgements)
 
 
@@ -54,18 +59,22 @@ def _write(
     for place, query, document, score in judgements:
         if query not in queries:
             raise UserError(f"{place}: query '{query}' is not among the queries. {BROKEN}")
-        qrels.setdefault(query, {})[document] = _whole_number(score, place)
+        _put(qrels.setdefault(query, {}), document, _whole_number(score, place), place)
     missing = {document for scores in qrels.values() for document in scores}
     blank = 0
 
     def lines() -> Iterator[dict]:
         nonlocal blank
-        for identifier, title, body in documents:
-            if title.strip() or body.strip():
-                missing.discard(identifier)
-                yield {"_id": identifier, "title": title, "text": body}
-            else:
+        written: set[str] = set()
+        for place, name, title, body in documents:
+            if is_blank(title + body):
                 blank += 1
+                continue
+            if name in written:
+                raise UserError(f"{place}: document '{name}' again. {BROKEN}")
+            written.add(name)
+            missing.discard(name)
+            yield {"_id": name, "title": title, "text": body}
 
     count = write_jsonl(beir / "corpus.jsonl", tqdm(lines(), desc="writing the corpus", unit="document", leave=False))
     if missing:
@@ -74,15 +83,24 @@ def _write(
     judged = [f"{query}\t{document}\t{score}" for query in qrels for document, score in qrels[query].items()]
     with replacing(beir / "qrels/test.tsv") as target:
         target.write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n", encoding="utf-8")
-    return f"{len(qrels):,} queries, {len(judged):,} judgements, {count:,} documents ({blank:,} blank ones left out)"
+    return (
+        f"{len(qrels):,} queries ({len(queries) - len(qrels):,} more without a judgement left out), "
+        f"{len(judged):,} judgements, {count:,} documents ({blank:,} blank ones left out)"
+    )
 
 
-def _documents(folder: Path, names: tuple[str, ...], identifier: str) -> Iterator[Document]:
+def _put(found: dict, key: str, value: str | int, place: str) -> None:
+    """Add a value; the same once more is nothing new, another one a UserError."""
+    if found.setdefault(key, value) != value:
+        raise UserError(f"{place}: '{key}' again, and not as before. {BROKEN}")
+
+
+def _documents(folder: Path, names: tuple[str, ...], field: str) -> Iterator[Document]:
     for place, row in _rows(folder, names):
-        title, body = row.get("title") or "", row.get("text") or ""
+        title, body = ("" if row.get(part) is None else row[part] for part in ("title", "text"))
         if not isinstance(title, str) or not isinstance(body, str) or has_half_character(title + body):
             raise UserError(f"{place}: title or text is no whole text. {BROKEN}")
-        yield text(row, identifier, place), title, body
+        yield place, identifier(row, field, place), title, body
 
 
 def _rows(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, dict]]:
@@ -94,7 +112,7 @@ def _lines(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     for name in names:
         path = _there(folder / name)
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
             raise UserError(f"{path}: not UTF-8 ({error}). {BROKEN}") from None
         yield from ((f"{path}:{number}", line) for number, line in enumerate(lines, start=1) if line.strip())
@@ -109,8 +127,8 @@ def _there(path: Path) -> Path:
 def _whole_number(score: object, place: str) -> int:
     try:
         value = float(score)  # hub data sets hold 1, 1.0 and "1"
-        if value.is_integer():
+        if value.is_integer() and abs(value) < LARGEST_SCORE:
             return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
-    raise UserError(f"{place}: score {score!r} is not a whole number. {BROKEN}")
+    raise UserError(f"{place}: score {shown(score)} is not a whole number. {BROKEN}")

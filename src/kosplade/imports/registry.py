@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
-from kosplade.errors import UserError
-from kosplade.files import read_yaml
+from kosplade.errors import UserError, shown
+from kosplade.files import has_half_character, read_yaml
 
 REGISTRY = Path("data/registry.yaml")
 IMPORTS = Path("data/imports")
@@ -55,7 +55,7 @@ class Dataset:
 
 def find_dataset(name: str, registry: Path = REGISTRY) -> Dataset:
     """Return an entry by its name; a name that is not there lists those that are, as a UserError."""
-    entries = {entry.name: entry for entry in read_registry(registry)}
+    entries = {entry.name: entry for entry in read_registry(registry)}  # no name twice: read_registry sees to it
     if name not in entries:
         known = ", ".join(f"{entry.name} ({entry.title})" for entry in entries.values())
         wanted = f"{registry} has no data set {name!r}" if name else "No data set was named"
@@ -69,12 +69,17 @@ def read_registry(registry: Path) -> list[Dataset]:
     entries = content.get("datasets") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UserError(f"{registry}: a list of entries under 'datasets' is expected.")
-    return [_dataset(entry, f"{registry}: data set {entry.get('name')!r}") for entry in entries]
+    found = [_dataset(entry, f"{registry}: data set {shown(entry.get('name'))}") for entry in entries]
+    names = [dataset.name for dataset in found]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"{registry}: data set {twice[0]!r} is there twice. Rename one.")
+    return found
 
 
 def _dataset(entry: dict[str, Any], place: str) -> Dataset:
     for field in _TEXTS:
-        if not isinstance(entry.get(field), str) or not entry[field].strip():
+        value = entry.get(field)
+        if not isinstance(value, str) or not value.strip() or has_half_character(value):
             raise UserError(f"{place}: field '{field}' is missing or not a text.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", entry["name"]):
         raise UserError(f"{place}: a name is lower-case letters, digits, '-' and '.'.")
@@ -91,8 +96,8 @@ def _dataset(entry: dict[str, Any], place: str) -> Dataset:
         verified=entry["verified"],
         downloads=_downloads(entry, place),
         files=_files(entry, place),
-        train=Path(entry["train"]) if is_squad else None,
-        beir=Path(entry["beir"]),
+        train=_inside(entry["train"], "train", place) if is_squad else None,
+        beir=_inside(entry["beir"], "beir", place),
     )
 
 
@@ -102,29 +107,62 @@ def _downloads(entry: dict[str, Any], place: str) -> tuple[Download, ...]:
         url, path = _texts([entry.get("url"), entry.get("path")], "url and path", place)
         if len(revisions) != 1:
             raise UserError(f"{place}: a git source has one revision, not {len(revisions)}.")
-        name = PurePosixPath(path).name
+        name = _name(path, place)
         return (Download(name, ("import", url, path, "--rev", revisions[0], "-o"), revisions[0]),)
     if entry["source"] != "url":
         raise UserError(f"{place}: source '{entry['source']}' is none of git, url.")
     found = []
-    for item in entry.get("urls") or [None]:
+    urls = entry.get("urls")
+    for item in urls if isinstance(urls, list) and urls else [None]:
         if not isinstance(item, dict) or not isinstance(item.get("url"), str):
             raise UserError(f"{place}: field 'urls' must be a list of entries with a 'url'.")
-        name = PurePosixPath(urlparse(item["url"]).path).name
-        found.append(Download(name, ("import-url", item["url"]), item["url"], item.get("sha256")))
-    if len({download.name for download in found} - {""}) != len(found):
+        (url,) = _texts([item["url"]], "url", place)
+        sha256 = item.get("sha256")
+        if sha256 is not None and not (isinstance(sha256, str) and re.fullmatch(r"[0-9a-f]{64}", sha256)):
+            raise UserError(f"{place}: field 'sha256' of {shown(url)} must be 64 hexadecimal digits.")
+        try:
+            path = urlparse(url).path
+        except ValueError as error:
+            raise UserError(f"{place}: {shown(url)} is no address ({error}).") from None
+        found.append(Download(_name(path, place), ("import-url", url), url, sha256))
+    if len({download.name for download in found}) != len(found):
         raise UserError(f"{place}: two of its 'urls' end in the same name, or one in none.")
     return tuple(found)
+
+
+def _name(path: str, place: str) -> str:
+    """What a download is called: the last part of its path."""
+    name = PurePosixPath(path).name
+    if name in ("", "..") or "\0" in name:
+        raise UserError(f"{place}: two of its 'urls' end in the same name, or one in none.")
+    return name
+
+
+def _inside(path: str, field: str, place: str) -> Path:
+    """A path below the repository's root, where an import may write."""
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] != "data" or len(parts) < 2 or ".." in parts or "\0" in path:
+        raise UserError(f"{place}: field '{field}' must be a path below data/, not {shown(path)}.")
+    return Path(path)
 
 
 def _files(entry: dict[str, Any], place: str) -> dict[str, tuple[str, ...]]:
     files, roles = entry.get("files"), ROLES[entry["format"]]
     if not isinstance(files, dict) or set(files) != roles:
         raise UserError(f"{place}: field 'files' must name {', '.join(sorted(roles))}.")
-    return {role: _texts(names, f"files.{role}", place) for role, names in files.items()}
+    found = {role: _texts(names, f"files.{role}", place) for role, names in files.items()}
+    for name in (name for names in found.values() for name in names):
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\0" in name:
+            raise UserError(f"{place}: 'files' names {shown(name)}, which leads out of {IMPORTS}.")
+    return found
 
 
 def _texts(values: object, field: str, place: str) -> tuple[str, ...]:
-    if not isinstance(values, list) or not values or not all(isinstance(value, str) and value for value in values):
+    if not isinstance(values, list) or not values or not all(map(_is_text, values)):
         raise UserError(f"{place}: field '{field}' is missing or holds something else than texts.")
     return tuple(values)
+
+
+def _is_text(value: object) -> bool:
+    """Whether a value can be an argument of a command: a text, not blank, that no program reads as an option."""
+    return isinstance(value, str) and bool(value.strip()) and value[0] != "-" and not has_half_character(value)

@@ -1,15 +1,14 @@
 """SQuAD-style JSON (KorQuAD, KLUE-MRC): questions with the passage that holds their answer."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kosplade.corpus.folder import write_beir
-from kosplade.corpus.text import clean, passages, text_id
+from kosplade.corpus.text import clean, passages, text_key
 from kosplade.errors import UserError
-from kosplade.files import write_jsonl
+from kosplade.files import parse_json, write_jsonl
 from kosplade.imports.rows import read_bytes, text
 
 SHAPE = "SQuAD's JSON is expected: data, paragraphs, context, qas, question, answers, text, answer_start."
@@ -17,19 +16,33 @@ SHAPE = "SQuAD's JSON is expected: data, paragraphs, context, qas, question, ans
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A text and (question, answer, first character of the answer); questions without an answer are left out."""
+    """A text, its (question, answer, first character of the answer), and how many questions have no answer."""
 
     context: str
     questions: tuple[tuple[str, str, int], ...]
+    unanswered: int = 0
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """(question, passage) without repetition, all passages, and how many questions have no passage of their own."""
+    """(question, passage) without repetition, all passages, and how many questions gave no pair.
+
+    `lost` have no passage of their own, `unanswered` no answer, `repeated` are there already with the same passage.
+    """
 
     pairs: tuple[tuple[str, str], ...]
     passages: tuple[str, ...]
     lost: int
+    unanswered: int = 0
+    repeated: int = 0
+
+    @property
+    def left_out(self) -> str:
+        """The questions that gave no pair, counted."""
+        return (
+            f"{self.lost:,} questions without a passage, {self.unanswered:,} without an answer, "
+            f"{self.repeated:,} repeated"
+        )
 
 
 def convert_squad(folder: Path, files: dict[str, tuple[str, ...]], train: Path, beir: Path, max_chars: int) -> str:
@@ -45,46 +58,49 @@ def convert_squad(folder: Path, files: dict[str, tuple[str, ...]], train: Path, 
         if not made[split].pairs:
             raise UserError(f"{folder / references[0]}: no passage holds an answer. Raise data.max_passage_chars.")
     dev = made["dev"]
-    held_out = {text_id(one) for one in (*dev.passages, *(query for query, _ in dev.pairs))}
-    kept = [pair for pair in made["train"].pairs if held_out.isdisjoint(map(text_id, pair))]
+    held_out = {text_key(one) for one in (*dev.passages, *(query for query, _ in dev.pairs))}
+    kept = [pair for pair in made["train"].pairs if held_out.isdisjoint(map(text_key, pair))]
     write_jsonl(train, ({"query": query, "positive": positive} for query, positive in kept))
     write_beir(beir, {"test": ((query, positive, "question") for query, positive in dev.pairs)}, dev.passages)
     return (
         f"{len(kept):,} training pairs ({len(made['train'].pairs) - len(kept):,} more share text with dev, "
-        f"{made['train'].lost:,} questions without a passage); dev: {len(dev.pairs):,} questions "
-        f"({dev.lost:,} without a passage), {len(dev.passages):,} passages of at most {max_chars} characters"
+        f"{made['train'].left_out}); dev: {len(dev.pairs):,} questions ({dev.left_out}), "
+        f"{len(dev.passages):,} passages of at most {max_chars} characters"
     )
 
 
 def parse(data: bytes, place: str) -> Iterator[Paragraph]:
     """Stream the paragraphs of a file's bytes; a shape other than SQuAD's is a UserError with its place."""
     try:
-        content = json.loads(data)
+        content = parse_json(data.decode("utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{place}: not JSON ({error}). {SHAPE}") from None
     for i, article in enumerate(_list(content, "data", place)):
         for j, paragraph in enumerate(_list(article, "paragraphs", f"{place}: data[{i}]")):
             here = f"{place}: data[{i}].paragraphs[{j}]"
-            asked = (_question(one, f"{here}.qas[{k}]") for k, one in enumerate(_list(paragraph, "qas", here)))
-            yield Paragraph(text(paragraph, "context", here), tuple(filter(None, asked)))
+            asked = [_question(one, f"{here}.qas[{k}]") for k, one in enumerate(_list(paragraph, "qas", here))]
+            answered = tuple(filter(None, asked))
+            yield Paragraph(text(paragraph, "context", here), answered, len(asked) - len(answered))
 
 
 def cut(paragraphs: list[Paragraph], max_chars: int) -> Pairs:
     """Cut every paragraph into passages and find, for every question, the one that holds its answer."""
     pairs: dict[tuple[str, str], None] = {}
     seen: dict[str, None] = {}
-    lost = 0
+    lost = repeated = 0
     for paragraph in paragraphs:
         found = _located(paragraph.context, passages(paragraph.context, max_chars))
         seen.update((passage, None) for _, passage in found)
         for query, answer, start in paragraph.questions:
             first, wanted = len(_letters(paragraph.context[:start])), _letters(answer)
             held = [p for at, p in found if at <= first and _letters(p)[first - at :].startswith(wanted)]
-            if held:
-                pairs[clean(query), held[0]] = None
-            else:
+            if not held:
                 lost += 1
-    return Pairs(tuple(pairs), tuple(seen), lost)
+            elif (clean(query), held[0]) in pairs:
+                repeated += 1
+            else:
+                pairs[clean(query), held[0]] = None
+    return Pairs(tuple(pairs), tuple(seen), lost, sum(p.unanswered for p in paragraphs), repeated)
 
 
 def _located(context: str, found: list[str]) -> list[tuple[int, str]]:

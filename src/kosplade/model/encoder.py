@@ -39,7 +39,7 @@ class SparseEncoder(nn.Module):
     @classmethod
     def load(cls, folder: str | Path) -> "SparseEncoder":
         """Load a folder that `AutoModelForMaskedLM` reads, float32."""
-        return cls(AutoModelForMaskedLM.from_pretrained(str(folder), dtype=torch.float32))
+        return cls(AutoModelForMaskedLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False))
 
     @property
     def vocab_size(self) -> int:

@@ -65,7 +65,7 @@ def search(options: argparse.Namespace) -> None:
         return
     run = {}
     for row, query_id in enumerate(tqdm(queries, desc="search", unit="query", mininterval=1)):
-        hits = search_index(client, options.index, vectors_QV[row], options.top, [])
+        hits = search_index(client, options.index, vectors_QV[row], options.top, [], f"query '{query_id}'")
         run[query_id] = {hit["_id"]: hit["_score"] for hit in hits}
     write_run(options.output, run, "siamese" if options.siamese else "inference_free")
     say("opensearch", f"{options.output}: {len(run)} queries")

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.files import read_numbered
+from kosplade.files import is_blank, read_numbered
 
 _LONGEST_ID = 512  # bytes; a server refuses longer ones, and with them the whole bulk request
 
@@ -52,13 +52,13 @@ def read_documents(path: Path) -> Iterator[Document]:
     _need(path)
     for number, record in read_numbered(path, ("_id",)):
         place, document_id = f"{path}:{number}", record["_id"]
-        title, text = (record.get(field) or "" for field in ("title", "text"))
+        title, text = ("" if record.get(field) is None else record[field] for field in ("title", "text"))
         if not isinstance(title, str) or not isinstance(text, str):
             raise UserError(f"{place}: document '{document_id}' has a title or text that is not a string.")
         if len(document_id.encode()) > _LONGEST_ID:
             raise UserError(f"{place}: an _id of more than {_LONGEST_ID} bytes, which OpenSearch refuses. Shorten it.")
         document = Document(document_id, title, text)
-        if not document.encoded:
+        if is_blank(document.encoded):
             raise UserError(f"{place}: document '{document_id}' has neither title nor text. Remove or fill it.")
         yield document
 

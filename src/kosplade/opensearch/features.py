@@ -15,7 +15,10 @@ from kosplade.errors import UserError
 
 _NAME = re.compile(r"p(0|[1-9][0-9]*)")
 _SMALLEST = np.finfo(np.float32).tiny  # Lucene refuses what lies below, the smallest normal float
-_DROPPED_BITS = 15  # of a float32: Lucene keeps its upper 17, nine significant ones among them
+# Of a float32. Lucene keeps the upper 17, sign, exponent and 8 of the fraction: 9 significant ones with the implied 1.
+_DROPPED_BITS = 15
+# It keeps them as a term frequency, and those of one document may add up to an int: about 66,000 weights of 1.
+_MOST_KEPT = np.iinfo(np.int32).max
 
 
 def feature_name(piece_id: int) -> str:
@@ -42,11 +45,17 @@ def kept_weights(weights: np.ndarray) -> np.ndarray:
 def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
     """What a document's field holds: {feature name: weight}; weights too small for a server are left out.
 
-    UserError, naming `owner`, for a weight that is negative or not finite.
+    UserError, naming `owner`, for a weight that is negative or not finite, and for more weights than a field holds.
     """
     _check(vector_1V, owner)
     weights = kept_weights(vector_1V.data)
     _check(csr_matrix((weights, vector_1V.indices, vector_1V.indptr), shape=vector_1V.shape), owner)
+    kept = weights[weights >= _SMALLEST].view(np.uint32) >> _DROPPED_BITS
+    if kept.sum(dtype=np.int64) > _MOST_KEPT:
+        raise UserError(
+            f"{owner}: the model gives {len(kept)} weights, more than a document's features hold. "
+            "Choose another --model, one that is sparse."
+        )
     return {
         feature_name(id_): weight
         for id_, weight in zip(vector_1V.indices.tolist(), weights.tolist(), strict=True)

@@ -1,9 +1,10 @@
 """Queries to an index: a dot product out of `rank_feature` clauses, which every OpenSearch has."""
 
+import re
 from typing import Any
 
 import numpy as np
-from opensearchpy import OpenSearch
+from opensearchpy import OpenSearch, TransportError
 from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError
@@ -43,16 +44,26 @@ def request_body(query_1V: csr_matrix, size: int, source: list[str]) -> dict[str
 
 
 def search_index(
-    client: OpenSearch, index: str, query_1V: csr_matrix, size: int, source: list[str]
+    client: OpenSearch, index: str, query_1V: csr_matrix, size: int, source: list[str], owner: str = "the query"
 ) -> list[dict[str, Any]]:
     """The hits, best first, as OpenSearch gives them: `_id`, `_score` and, of the fields `source`, `_source`.
 
-    A shard that fails is an error, not a shorter list.
+    A shard that fails is an error, not a shorter list. UserError, naming `owner`, for a query of more pieces than the
+    server takes clauses, which is a setting of the server's.
     """
     body = request_body(query_1V, size, source)
-    if not body["query"]["bool"]["should"]:
+    clauses = body["query"]["bool"]["should"]
+    if not clauses:
         return []  # to a server, a bool query without clauses means every document
-    return client.search(index=index, body=body, allow_partial_search_results=False)["hits"]["hits"]
+    try:
+        return client.search(index=index, body=body, allow_partial_search_results=False)["hits"]["hits"]
+    except TransportError as error:  # 500, and 400 of newer servers
+        if not (limit := re.search(r"maxClauseCount is set to (\d+)", str(error.info))):
+            raise
+        raise UserError(
+            f"index '{index}': {owner} has {len(clauses)} pieces, the server takes {limit[1]}. Shorten it with "
+            "--max-query-length, leave out --siamese, or raise the server's indices.query.bool.max_clause_count."
+        ) from None
 
 
 def format_hit(rank: int, hit: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ def _write(
     for name, run in runs.items():
         write_run(output / f"{options.split}.{name}.trec", run, name)
     evaluated = evaluate_runs(collection, runs, list(speeds), BASELINES)
-    figures = {"documents": len(collection.documents)} | evaluated.figures
+    figures = {"documents": len(collection.documents)} | evaluated.figures | {"gains": evaluated.gains}
     figures |= {"cost": {name: one.cost for name, one in found.items()}, "speed": speeds}
     write_json(output / f"{options.split}.json", figures)
 
@@ -143,18 +143,24 @@ def _write(
     for name, one in found.items():
         values = one.cost | {"index_bytes": one.cost["index_bytes"] / 1e6} | speeds.get(name, {})
         cost.append({"": name} | {title: values.get(key) for key, title in (COSTS | SPEEDS).items()})
-    gains = [
-        f"{system} against {baseline}: {gain['difference']:+.3f} nDCG@10, p = {gain['p_holm']:.4f}"
-        for system, against in figures["ndcg10_gain"].items()
-        for baseline, gain in against.items()
+    tested = [
+        {"difference (p)": f"{system} - {baseline}"}
+        | {title: _tested(evaluated.gains[key][system][baseline]) for key, title in COLUMNS.items()}
+        for system in speeds
+        for baseline in BASELINES
     ]
     return "\n\n".join(
         [
             f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
             format_table(quality, ["", *COLUMNS.values()]),
             f"BM25: Lucene's, k1 {params.eval.bm25_k1}, b {params.eval.bm25_b}; dense: {params.teacher.name}.",
-            "\n".join(gains) + "\nPaired randomisation tests, p after Holm's correction over all of them.",
+            format_table(tested, ["difference (p)", *COLUMNS.values()]),
+            f"Paired randomisation tests, p after Holm's correction over the {len(tested)} of a measure.",
             format_table(cost, ["", *COSTS.values(), *SPEEDS.values()]),
             f"Runs in TREC format and every figure: {output}",
         ]
     )
+
+
+def _tested(gain: dict[str, float]) -> str:
+    return f"{gain['difference']:+.3f} ({gain['p_holm']:.4f})"

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.report.experiments import experiment, load
+from kosplade.report.experiments import experiment, is_shallow, load
 from kosplade.report.page import write_page
 from kosplade.report.page.tables import HEADLINES, figure
 from kosplade.retrieval.table import format_table
@@ -22,7 +22,12 @@ PAGE = Path("reports/index.html")
 
 
 def run(name: str) -> None:
-    """Run a recipe as a DVC experiment in a copy of the workspace."""
+    """Run a recipe as a DVC experiment in a copy of the workspace.
+
+    Raises UserError where it fails, and at once in a shallow clone: DVC would lose the result there and not say so.
+    """
+    if is_shallow():
+        raise UserError(f"no experiment {name}, and a shallow clone cannot keep one. Run: git fetch --unshallow")
     settings = [part for setting in RECIPES[name] for part in ("-S", setting)]
     print(f"[compare] experiment {name} not found: running it", flush=True)
     if subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, *settings]).returncode:

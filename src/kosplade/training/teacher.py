@@ -46,7 +46,10 @@ def write_side(
     is_first[firsts_N] = True
     np.save(folder / f"{side}_ids.npy", ids_N)
     shape = (len(ids_N), dimensions)
-    vectors_ND = np.lib.format.open_memmap(folder / f"{side}.npy", mode="w+", dtype=np.float16, shape=shape)
+    path = folder / f"{side}.npy"
+    # In full before it is mapped: where the disk has no room for a page of a map, the system kills the process.
+    np.save(path, np.broadcast_to(np.float16(0), shape))
+    vectors_ND = np.load(path, mmap_mode="r+")
     places, counts = [], []
     for chunk in _chunks(itertools.compress(texts(), is_first)):
         places.append(np.searchsorted(ids_N, text_numbers(chunk)))

@@ -26,8 +26,10 @@ def put_trained(encoder: SparseEncoder, path: Path, remedy: str) -> None:
         state = load_file(path)
     except Exception as error:  # safetensors raises its own kinds for a damaged file
         raise UserError(f"{path}: cannot be read ({error}). {remedy}") from None
+    if not state:
+        raise UserError(f"{path}: holds no tensor. {remedy}")
     for name, value in state.items():
-        if name not in own or own[name].shape != value.shape:
+        if name not in own or own[name].shape != value.shape or own[name].dtype != value.dtype:
             raise UserError(f"{path}: tensor {name} does not fit data/backbone. {remedy}")
         own[name].data.copy_(value)
 

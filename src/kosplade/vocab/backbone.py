@@ -153,15 +153,22 @@ def pretrained_backbone(
     Raises UserError where the model is neither local nor reachable, or is no masked-language model.
     """
     try:
-        config = AutoConfig.from_pretrained(name, revision=revision)
+        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
         if num_layers > config.num_hidden_layers:
             raise UserError(f"model.num_layers is {num_layers}; {name} has {config.num_hidden_layers} layers.")
         config.num_hidden_layers = num_layers
         mlm, report = AutoModelForMaskedLM.from_pretrained(
-            name, revision=revision, config=config, dtype=torch.float32, output_loading_info=True
+            name,
+            revision=revision,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
         )
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
         reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(
             f"model.name {name!r} (revision {revision or 'default'}) cannot be loaded: {reason}. "

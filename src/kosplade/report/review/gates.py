@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kosplade.errors import UserError
+from kosplade.errors import UserError, shown
 from kosplade.export.card import SYSTEMS, reported_split
 from kosplade.files import read_yaml
 from kosplade.report.review.paired import NoTest, p_values
 
 GATES = Path("gates.yaml")
+LARGEST = 1e300
 EVAL = "metrics/eval.json"
 WORDS = {
     "at_least": (operator.ge, "≥"),
@@ -70,7 +71,7 @@ def read_gates(path: Path = GATES) -> Gates:
     rule = _group(path, "not_worse", groups["not_worse"], ("systems", "level", "tolerance"))
     systems = rule["systems"]
     if not isinstance(systems, list) or not all(isinstance(system, str) for system in systems):
-        raise UserError(f"{path}: not_worse.systems must be a list of names, such as [siamese], not {systems!r}.")
+        raise UserError(f"{path}: not_worse.systems must be a list of names, such as [siamese], not {shown(systems)}.")
     return Gates(
         tuple(_limits(path, groups["limits"])),
         NotWorse(tuple(systems), *(_number(path, f"not_worse.{key}", rule[key]) for key in ("level", "tolerance"))),
@@ -123,8 +124,9 @@ def _group(path: Path, place: str, raw: Any, keys: tuple[str, ...]) -> dict:
 
 
 def _number(path: Path, place: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise UserError(f"{path}: {place} must be a number, not {value!r}.")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not abs(value) < LARGEST:  # neither infinite nor NaN
+        raise UserError(f"{path}: {place} must be a number, not {shown(value)}.")
     return value
 
 
@@ -136,7 +138,7 @@ def _limits(path: Path, raw: Any) -> Iterable[Limit]:
             place = f"limits, {file}, {metric}"
             if not isinstance(bounds, dict) or not bounds or not set(bounds) <= set(WORDS):
                 raise UserError(
-                    f"{path}: {place}: {bounds!r} is no limit. Write one of {', '.join(WORDS)}: "
+                    f"{path}: {place}: {shown(bounds)} is no limit. Write one of {', '.join(WORDS)}: "
                     "such as {at_least: 0.95}."
                 )
             for word, value in bounds.items():

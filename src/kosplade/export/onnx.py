@@ -1,0 +1,101 @@
+"""The encoder as one ONNX file, pooled in the graph: token ids in, weights [batch, V] out; in float32 or int8."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from torch import Tensor, nn
+
+from kosplade.errors import UserError
+from kosplade.model import SparseEncoder
+
+FILE = "model.onnx"
+PIECES_AT_ONCE = 1 << 13  # a slice of the logits of 32 texts of 128 pieces is 128 MiB, those of all pieces 4 GiB
+
+
+class _Pooled(nn.Module):
+    """What is exported: `SparseEncoder.forward` in operations that ONNX has, the vocabulary in slices."""
+
+    def __init__(self, encoder: SparseEncoder, *, tied: bool):
+        super().__init__()
+        self.mlm, self.bias = encoder.mlm, encoder.decoder.bias
+        self.weight = encoder.decoder.weight if tied else None
+        # Quantisation reads matrices that are constants of the graph, not slices of the word embeddings.
+        slices = encoder.decoder.weight.detach().split(PIECES_AT_ONCE)
+        self.slices = None if tied else nn.ParameterList(weight_vD.T.contiguous() for weight_vD in slices)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        hidden_BLD = self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits
+        # As in max_pool_head: a padding position becomes a copy of a real one and cannot win.
+        first_B1D = attention_mask.argmax(1)[:, None, None].expand(-1, -1, hidden_BLD.shape[2])
+        states_BLD = torch.where(attention_mask.bool().unsqueeze(-1), hidden_BLD, hidden_BLD.gather(1, first_B1D))
+        slices = self.slices or [weight_vD.T for weight_vD in self.weight.split(PIECES_AT_ONCE)]
+        best_BV = torch.cat([(states_BLD @ weight_Dv).amax(1) for weight_Dv in slices], dim=1)
+        return torch.log1p(torch.relu(best_BV + self.bias))
+
+
+def write_onnx(encoder: SparseEncoder, file: Path, *, tied: bool = True) -> None:
+    """Write `encoder` in float32, any batch and length; not `tied`, the decoder is stored beside the embeddings."""
+    example_BL = torch.full((2, 4), encoder.vocab_size - 1)
+    sizes = {0: "batch", 1: "length"}
+    with _quiet():
+        program = torch.onnx.export(
+            _Pooled(encoder, tied=tied).eval(),
+            (example_BL, torch.ones_like(example_BL)),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["weights"],
+            dynamic_shapes=(sizes, sizes),
+            dynamo=True,
+            verbose=False,
+        )
+        program.save(file, external_data=False)
+
+
+def write_int8(encoder: SparseEncoder, file: Path) -> None:
+    """Write `encoder` with 8-bit matrices and embeddings; activations are quantised as they come (dynamic)."""
+    whole = file.with_suffix(".float.onnx")
+    write_onnx(encoder, whole, tied=False)
+    with _quiet():
+        # Processors without VNNI add pairs of products in 16 bits: 7-bit weights (reduce_range) cannot overflow there.
+        quantize_dynamic(whole, file, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+    whole.unlink()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' notes to their own developers."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+class OnnxEncoder(SparseEncoder):
+    """A SparseEncoder whose forward is onnxruntime's, on CPU, with as many threads as torch."""
+
+    def __init__(self, file: Path, vocab_size: int):
+        nn.Module.__init__(self)
+        # No weights: it only says how many pieces there are, and that they are on a CPU.
+        self.decoder = nn.Module()
+        self.decoder.weight = torch.empty(vocab_size, 0)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's have no common class
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"{file}: onnxruntime cannot load it ({reason}). Write the variant again.") from None
+
+    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
+        """Weights as in SparseEncoder; all pieces are computed, `pieces_P` only selects."""
+        inputs = {"input_ids": input_ids_BL.numpy(), "attention_mask": attention_mask_BL.numpy()}
+        weights_BV = torch.from_numpy(self._session.run(None, inputs)[0])
+        return weights_BV if pieces_P is None else weights_BV[:, pieces_P]

@@ -1,0 +1,226 @@
+"""What OpenSearch needs to encode on the server: two models to register, and the bodies of the requests.
+
+    document_model.zip, document_model.json    SPARSE_ENCODING: TorchScript, tokenizer.json, LICENSE; what registers it
+    query_model.zip, query_model.json          SPARSE_TOKENIZE: idf.json, tokenizer.json, LICENSE
+    index_rank_features.json                   exact search over names of pieces
+    index_sparse_vector.json                   approximate search over ids (OpenSearch 3.3)
+    ingest_pipeline.json, search_pipeline.json
+    queries/                                   one query, with and without the neural-search plugin
+    README.md                                  the requests in order
+
+Written from the sources of ml-commons, neural-search and Lucene's FeatureField. Equal exports give equal bytes.
+"""
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kosplade.errors import UserError
+from kosplade.export.archives import write_zip
+from kosplade.export.opensearch_guide import guide
+from kosplade.export.piece_names import dot_sign, piece_names, server_tokenizer
+from kosplade.export.torchscript import write_torchscript
+from kosplade.files import replacing, write_json
+from kosplade.retrieval.encoding import inference_free
+from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.vocab.pieces import piece_strings
+
+FIELD = "features"
+REMEDY = "Run: make convert-v25-hf"
+DOCUMENT, QUERY = "document_model", "query_model"
+LEVEL = 1  # of deflate: 6 takes three times as long and saves little of what is packed already
+# A query must not hold weight 0 (Lucene's FeatureField: "weight must be in (0, 64]"), and a piece that idf.json lacks
+# would count 1. No document has these pieces: their weight decides nothing but that the query is accepted.
+UNSERVED = 1e-6
+_MOST = 64.0
+_MODEL_IDS = {DOCUMENT: "DOCUMENT_MODEL_ID", QUERY: "QUERY_MODEL_ID"}  # for the reader to fill in
+
+
+def write_opensearch(
+    folder: Path,
+    *,
+    version: str,
+    licence: str,
+    example: str,
+    max_query_length: int,
+    max_document_length: int,
+) -> None:
+    """Write `folder`/opensearch for the export in `folder`, as `write_folder` leaves it.
+
+    `version` names the models (kosplade-<version>-document), `licence` is the text of LICENSE in both zips, `example`
+    the text of the queries. Lengths count special pieces. Raises UserError for a folder that is no export, is damaged
+    or whose parts do not fit each other, and for a model that TorchScript cannot hold.
+    """
+    model = load_export(
+        folder, max_query_length=max_query_length, max_document_length=max_document_length, batch_size=1
+    )
+    if model.query_weight_V.max() > _MOST:
+        raise UserError(f"{folder}/idf.json: a weight above {_MOST:.0f}, which OpenSearch refuses. {REMEDY}")
+    sign = dot_sign(piece_strings(model.tokenizer))
+    names = piece_names(model.tokenizer)
+    with replacing(folder / "opensearch") as target:
+        target.mkdir()
+        torchscript = target / f"{DOCUMENT}.pt"
+        write_torchscript(folder, torchscript)
+        common = {"LICENSE": _opener(licence.encode())}
+        write_zip(
+            target / f"{DOCUMENT}.zip",
+            {
+                torchscript.name: lambda: torchscript.open("rb"),
+                "tokenizer.json": _json(server_tokenizer(folder, sign, max_document_length, REMEDY)),
+            }
+            | common,
+            LEVEL,
+        )
+        torchscript.unlink()
+        write_zip(
+            target / f"{QUERY}.zip",
+            {
+                "idf.json": _json(_query_weights(model, names)),
+                "tokenizer.json": _json(server_tokenizer(folder, sign, max_query_length, REMEDY)),
+            }
+            | common,
+            LEVEL,
+        )
+        models = {
+            DOCUMENT: _config(
+                target / f"{DOCUMENT}.zip",
+                f"kosplade-{version}-document",
+                "SPARSE_ENCODING",
+                f"Korean neural sparse encoder {version}: documents of up to {max_document_length} pieces",
+            ),
+            QUERY: _config(
+                target / f"{QUERY}.zip",
+                f"kosplade-{version}-query",
+                "SPARSE_TOKENIZE",
+                f"Queries of up to {max_query_length} pieces for kosplade-{version}-document: the IDF of each piece",
+            ),
+        }
+        for name, config in models.items():
+            write_json(target / f"{name}.json", config)
+        bodies = _bodies(version, models, math.ceil(model.query_weight_V.max()), example)
+        queries = _queries(model, names, example)
+        for name, body in bodies.items():
+            write_json(target / name, body)
+        for name, body in queries.items():
+            write_json(target / "queries" / name, body)
+        escaped = sorted(name for name in names if sign in name)
+        text = guide(version=version, models=models, model_ids=_MODEL_IDS, example=example, sign=sign, escaped=escaped)
+        (target / "README.md").write_text(text, encoding="utf-8")
+
+
+def _query_weights(model: ServedModel, names: list[str]) -> dict[str, float]:
+    """{name: weight} of every piece but the special ones, which a query drops."""
+    weights = zip(names, model.query_weight_V.tolist(), strict=True)
+    return {name: weight or UNSERVED for name, weight in weights if name}
+
+
+def _config(path: Path, name: str, function: str, description: str) -> dict[str, Any]:
+    """What ml-commons' register request says about a zip."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "name": name,
+        "version": "1.0.0",
+        "description": description,
+        "function_name": function,
+        "model_format": "TORCH_SCRIPT",
+        "model_content_size_in_bytes": path.stat().st_size,
+        "model_content_hash_value": sha256,
+    }
+
+
+def _bodies(version: str, models: dict[str, dict], search_ceiling: int, example: str) -> dict[str, dict]:
+    """A document, and what makes pipelines and indices. `search_ceiling`: no weight of a query is above it."""
+    meta = {"kosplade_server": {name: config["model_content_hash_value"] for name, config in models.items()}}
+    settings = {"default_pipeline": f"kosplade-{version}-ingest"}
+    text = {"type": "text"}
+    mappings = {"_meta": meta, "dynamic": False}
+    seismic = {
+        "name": "seismic",
+        "parameters": {"quantization_ceiling_search": search_ceiling, "quantization_ceiling_ingest": 3},
+    }
+    return {
+        "example_document.json": {"title": "", "text": example},
+        "index_rank_features.json": {
+            "settings": {"index": settings | {"search.default_pipeline": f"kosplade-{version}-search"}},
+            "mappings": mappings | {"properties": {"title": text, "text": text, FIELD: {"type": "rank_features"}}},
+        },
+        # Two phases and Seismic exclude each other, so no search pipeline here.
+        "index_sparse_vector.json": {
+            "settings": {"index": settings | {"sparse": True}},
+            "mappings": mappings
+            | {"properties": {"title": text, "text": text, FIELD: {"type": "sparse_vector", "method": seismic}}},
+        },
+        "ingest_pipeline.json": {
+            "description": f"kosplade {version}: title and text, as in training, become `{FIELD}`",
+            "processors": [
+                {"set": {"field": "encoded", "value": "{{{title}}}\n{{{text}}}"}},
+                {
+                    "sparse_encoding": {
+                        "model_id": _MODEL_IDS[DOCUMENT],
+                        "prune_type": "max_ratio",
+                        "prune_ratio": 0.1,
+                        "field_map": {"encoded": FIELD},
+                    }
+                },
+                {"remove": {"field": "encoded"}},
+            ],
+        },
+        "search_pipeline.json": {
+            "request_processors": [
+                {
+                    "neural_sparse_two_phase_processor": {
+                        "enabled": True,
+                        "two_phase_parameter": {"prune_ratio": 0.4, "expansion_rate": 5.0, "max_window_size": 10000},
+                    }
+                }
+            ]
+        },
+    }
+
+
+def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, dict]:
+    """The same query in each form; scores agree but for what the server prunes and quantises."""
+    query_1V = inference_free(model.pieces([example], "query"), model.query_weight_V)
+    if query_1V.nnz == 0:
+        raise UserError(f"example query '{example}': no piece of it is served. Choose another.")
+    tokens = {names[id_]: weight for id_, weight in _pairs(query_1V)}
+    ids = {str(id_): weight for id_, weight in _pairs(query_1V)}
+    clauses = [
+        {"rank_feature": {"field": f"{FIELD}.{name}", "boost": weight, "linear": {}}} for name, weight in tokens.items()
+    ]
+    text = {"query_text": example, "model_id": _MODEL_IDS[QUERY]}
+    ann = {"method_parameters": {"k": 10, "top_n": min(10, len(ids)), "heap_factor": 1.0}}
+    return {
+        "rank_features_text.json": _neural(text),
+        "rank_features_tokens.json": _neural({"query_tokens": tokens}),
+        "rank_features_without_plugin.json": {"query": {"bool": {"should": clauses}}},
+        "sparse_vector_text.json": _neural(text | ann),
+        "sparse_vector_tokens.json": _neural({"query_tokens": ids} | ann),
+    }
+
+
+def _neural(query: dict[str, Any]) -> dict[str, Any]:
+    return {"query": {"neural_sparse": {FIELD: query}}, "_source": {"excludes": [FIELD]}}
+
+
+def _pairs(query_1V: csr_matrix) -> list[tuple[int, float]]:
+    """(id, weight), heaviest first."""
+    order = np.argsort(-query_1V.data, kind="stable")
+    return list(zip(query_1V.indices[order].tolist(), query_1V.data[order].tolist(), strict=True))
+
+
+def _json(value: Any) -> Callable[[], BinaryIO]:
+    return _opener(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+
+
+def _opener(data: bytes) -> Callable[[], BinaryIO]:
+    return lambda: io.BytesIO(data)

@@ -1,0 +1,285 @@
+"""The opensearch/ folder: zips as ml-commons reads them, requests that a strict server of the tests' own accepts."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from opensearch_client.lucene import Index, Refused
+from tiny_export import HIDDEN, WEIGHT_V, write_tiny_export
+from tokenizers import Tokenizer
+
+from kosplade.errors import UserError
+from kosplade.export import opensearch
+from kosplade.export.opensearch import DOCUMENT, FIELD, QUERY, UNSERVED, write_opensearch
+from kosplade.export.piece_names import DOTS, dot_sign, piece_names, server_tokenizer
+from kosplade.retrieval.encoding import inference_free, without
+from kosplade.retrieval.served import load_export
+from kosplade.vocab.pieces import piece_strings, special_ids
+
+OPTIONS = {
+    "version": "v25",
+    "licence": "Be kind.",
+    "example": "w9 w5 w9 w7",
+    "max_query_length": 6,
+    "max_document_length": 8,
+}
+SEEN = [5, 9]  # what of the example is served: w7 is not
+LONG = " ".join(f"w{i}" for i in range(5, 30))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("shared") / "export"
+
+
+@pytest.fixture
+def export(shared, word_tokenizer):
+    """One export for all tests: none of them changes it."""
+    if not shared.exists():
+        write_tiny_export(shared, word_tokenizer)
+        write_opensearch(shared, **OPTIONS)
+    return shared
+
+
+def read(export, name: str):
+    return json.loads((export / "opensearch" / name).read_text(encoding="utf-8"))
+
+
+def unzipped(export, stem: str) -> dict[str, bytes]:
+    with ZipFile(export / "opensearch" / f"{stem}.zip") as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_what_is_in_the_folder(export):
+    there = sorted(path.relative_to(export / "opensearch").as_posix() for path in (export / "opensearch").rglob("*"))
+    assert there == [
+        "README.md",
+        "document_model.json",
+        "document_model.zip",
+        "example_document.json",
+        "index_rank_features.json",
+        "index_sparse_vector.json",
+        "ingest_pipeline.json",
+        "queries",
+        "queries/rank_features_text.json",
+        "queries/rank_features_tokens.json",
+        "queries/rank_features_without_plugin.json",
+        "queries/sparse_vector_text.json",
+        "queries/sparse_vector_tokens.json",
+        "query_model.json",
+        "query_model.zip",
+        "search_pipeline.json",
+    ]
+    assert list(unzipped(export, DOCUMENT)) == ["document_model.pt", "tokenizer.json", "LICENSE"]
+    assert list(unzipped(export, QUERY)) == ["idf.json", "tokenizer.json", "LICENSE"]
+    assert unzipped(export, QUERY)["LICENSE"] == unzipped(export, DOCUMENT)["LICENSE"] == b"Be kind."
+
+
+@pytest.mark.parametrize(("stem", "function"), [(DOCUMENT, "SPARSE_ENCODING"), (QUERY, "SPARSE_TOKENIZE")])
+def test_a_config_names_its_zip(export, stem, function):
+    config, data = read(export, f"{stem}.json"), (export / "opensearch" / f"{stem}.zip").read_bytes()
+    assert config["function_name"] == function
+    assert config["model_format"] == "TORCH_SCRIPT"
+    assert config["model_content_size_in_bytes"] == len(data)
+    assert config["model_content_hash_value"] == hashlib.sha256(data).hexdigest()
+    assert set(config) >= {"name", "version", "description"}
+    guide = (export / "opensearch" / "README.md").read_text(encoding="utf-8")
+    assert all(str(config[key]) in guide for key in config if key not in ("description", "model_format", "version"))
+
+
+@pytest.mark.parametrize(("stem", "length"), [(DOCUMENT, 8), (QUERY, 6)])
+def test_the_tokenizer_cuts_where_the_model_does(export, stem, length):
+    tokenizer = Tokenizer.from_str(unzipped(export, stem)["tokenizer.json"].decode())
+    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=1)
+    side = "query" if stem == QUERY else "document"
+    assert tokenizer.encode(LONG).ids == model.pieces([LONG], side)[0]
+    assert len(tokenizer.encode(LONG).ids) == length
+
+
+def query_as_the_server(export, text: str) -> dict[str, float]:
+    """SparseTokenizerModel: each distinct piece by its decoded name, weighed by idf.json, 1 where that has none."""
+    files = unzipped(export, QUERY)
+    tokenizer, idf = Tokenizer.from_str(files["tokenizer.json"].decode()), json.loads(files["idf.json"])
+    names = [tokenizer.decode([id_], skip_special_tokens=True) for id_ in dict.fromkeys(tokenizer.encode(text).ids)]
+    return {name: idf.get(name, 1.0) for name in names if name}
+
+
+def test_a_query_of_the_server_is_ours(export):
+    found = query_as_the_server(export, OPTIONS["example"])
+    assert all(0 < weight <= 64 for weight in found.values())  # what neural_sparse accepts
+    served = {name: weight for name, weight in found.items() if weight != UNSERVED}
+    assert served == pytest.approx({f"w{i}": WEIGHT_V[i].item() for i in SEEN})
+    assert found == pytest.approx(served | {"w7": UNSERVED})
+    idf = json.loads(unzipped(export, QUERY)["idf.json"])
+    assert [name for name, weight in idf.items() if weight == UNSERVED] == ["w7"]  # and of no special piece at all
+
+
+def test_the_forms_of_the_query_agree(export):
+    tokens = read(export, "queries/rank_features_tokens.json")["query"]["neural_sparse"][FIELD]["query_tokens"]
+    assert tokens == pytest.approx({f"w{i}": WEIGHT_V[i].item() for i in SEEN})
+    ids = read(export, "queries/sparse_vector_tokens.json")["query"]["neural_sparse"][FIELD]["query_tokens"]
+    assert ids == {name.removeprefix("w"): weight for name, weight in tokens.items()}
+    clauses = read(export, "queries/rank_features_without_plugin.json")["query"]["bool"]["should"]
+    assert clauses == [
+        {"rank_feature": {"field": f"{FIELD}.{name}", "boost": weight, "linear": {}}} for name, weight in tokens.items()
+    ]
+    for kind in ("rank_features", "sparse_vector"):
+        query = read(export, f"queries/{kind}_text.json")["query"]["neural_sparse"][FIELD]
+        assert (query["query_text"], query["model_id"]) == (OPTIONS["example"], "QUERY_MODEL_ID")
+
+
+def test_an_index_of_the_server_scores_the_dot_product(export):
+    """Documents as SparseEncodingTranslator names them, in a strict index, searched without the plugin."""
+    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=4)
+    names, texts = piece_names(model.tokenizer), [f"w{i} w{i + 1} w5" for i in range(5, 25)]
+    documents_NV = without(model.raw(texts, "document", ""), model.hidden_V)
+    index = Index(read(export, "index_rank_features.json"))
+    for row, document_1V in enumerate(documents_NV):
+        weights = zip(document_1V.indices, document_1V.data, strict=True)
+        index.put(str(row), {"text": texts[row], FIELD: {names[id_]: float(weight) for id_, weight in weights}})
+    query = read(export, "queries/rank_features_without_plugin.json")["query"]
+    hits = index.search({"size": 20, "query": query, "_source": [], "track_total_hits": False})
+    query_1V = inference_free(model.pieces([OPTIONS["example"]], "query"), model.query_weight_V)
+    expected = (documents_NV @ query_1V.T).toarray().ravel()
+    assert len(hits) == np.count_nonzero(expected) > 5
+    for hit in hits:
+        assert hit["_score"] == pytest.approx(expected[int(hit["_id"])], rel=2**-8)
+
+
+def test_the_bodies_name_what_the_requests_make(export):
+    exact, near = (read(export, f"index_{kind}.json") for kind in ("rank_features", "sparse_vector"))
+    assert exact["settings"]["index"] == {
+        "default_pipeline": "kosplade-v25-ingest",
+        "search.default_pipeline": "kosplade-v25-search",
+    }
+    assert near["settings"]["index"] == {"default_pipeline": "kosplade-v25-ingest", "sparse": True}
+    method = near["mappings"]["properties"][FIELD]["method"]
+    assert method["name"] == "seismic"
+    ceiling = method["parameters"]["quantization_ceiling_search"]
+    assert WEIGHT_V.max() <= ceiling < WEIGHT_V.max() + 1
+    ingest = read(export, "ingest_pipeline.json")["processors"]
+    assert [next(iter(one)) for one in ingest] == ["set", "sparse_encoding", "remove"]
+    assert ingest[1]["sparse_encoding"]["field_map"] == {ingest[0]["set"]["field"]: FIELD}
+    phases = read(export, "search_pipeline.json")["request_processors"][0]["neural_sparse_two_phase_processor"]
+    wanted = {"prune_ratio": 0.4, "expansion_rate": 5.0, "max_window_size": 10000}
+    assert phases["two_phase_parameter"] == wanted
+
+
+def test_the_guide_is_bash_and_names_files_that_are_there(export):
+    guide = (export / "opensearch" / "README.md").read_text(encoding="utf-8")
+    script = guide.split("```bash\n")[1].split("```")[0]
+    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    files = re.findall(r"(?<![\w$])[\w/]+\.json", script)
+    assert files
+    assert all((export / "opensearch" / name).is_file() for name in files)
+    for placeholder in ("DOCUMENT_MODEL_ID", "QUERY_MODEL_ID"):
+        assert placeholder in script
+    for pipeline in ("_ingest/pipeline/kosplade-v25-ingest", "_search/pipeline/kosplade-v25-search"):
+        assert pipeline in script
+
+
+def test_equal_exports_give_equal_bytes(export, tmp_path):
+    moved = shutil.copytree(export, tmp_path / "moved")
+    shutil.rmtree(moved / "opensearch")
+    write_opensearch(moved, **OPTIONS)
+    for path in sorted((export / "opensearch").rglob("*.*")):
+        assert path.read_bytes() == (moved / path.relative_to(export)).read_bytes(), path.name
+
+
+def test_every_real_piece_has_a_name_that_the_server_gives_and_keeps(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    pieces, names = piece_strings(tokenizer), piece_names(tokenizer)
+    sign = dot_sign(pieces)
+    content = server_tokenizer(tmp_path, sign, 16, "")
+    server = Tokenizer.from_str(json.dumps(content))
+    assert [server.decode([id_], skip_special_tokens=True) for id_ in range(len(pieces))] == names
+    special = set(special_ids(tokenizer))
+    served = [name for id_, name in enumerate(names) if id_ not in special]
+    assert len(set(served)) == len(served) == len(pieces) - len(special)
+    assert all(served)
+    assert not any("." in name for name in served)
+    assert [name.replace(sign, ".") for name in served] == [p for i, p in enumerate(pieces) if i not in special]
+    # A strict server takes them all; as they are it would refuse those with a dot.
+    index = Index({"mappings": {"_meta": {}, "dynamic": False, "properties": {FIELD: {"type": "rank_features"}}}})
+    for start in range(0, len(served), 1000):
+        index.put(str(start), {FIELD: dict.fromkeys(served[start : start + 1000], 1.0)})
+    with pytest.raises(Refused, match="feature name"):
+        index.put("dots", {FIELD: {piece: 1.0 for piece in pieces if "." in piece}})
+    # Why the decoder is another: the tokenizer's own gives names that pieces share.
+    own = [tokenizer.backend_tokenizer.decode([id_], skip_special_tokens=True) for id_ in range(len(pieces))]
+    assert len(set(own)) < len(pieces) - 10_000
+    text = "\n결제 금액은 3.5만원입니다. 환불은 언제 되나요? " * 3
+    cut = tokenizer(text, truncation=True, max_length=16)["input_ids"]
+    assert server.encode(text).ids == cut
+    assert server.encode(text.strip()).ids == cut  # a document without a title begins with a line break
+
+
+def test_the_layout_has_the_fields_of_older_and_newer_readers(tokenizer, tmp_path):
+    tokenizer.save_pretrained(tmp_path)
+    content = server_tokenizer(tmp_path, "․", 16, "")
+    steps = [step for step in content["pre_tokenizer"]["pretokenizers"] if step["type"] == "Metaspace"]
+    assert steps
+    for step in steps:
+        assert set(step) >= {"replacement", "add_prefix_space", "str_rep", "prepend_scheme", "split"}
+        assert step["add_prefix_space"] is (step["prepend_scheme"] == "always")
+    assert content["truncation"]["max_length"] == 16
+    assert content["padding"] is None
+
+
+def test_the_sign_of_a_dot_is_in_no_piece():
+    assert dot_sign(["a.b", "c"]) == DOTS[0]
+    assert dot_sign(["a․b", "\ue000"]) == "\ue001"
+    with pytest.raises(UserError, match="no sign is left"):
+        dot_sign(DOTS)
+
+
+def broken(tmp_path, word_tokenizer):
+    write_tiny_export(tmp_path / "export", word_tokenizer)
+    return tmp_path / "export"
+
+
+def fails(folder, match: str, **options) -> None:
+    before = sorted(folder.iterdir())
+    with pytest.raises(UserError, match=match) as caught:
+        write_opensearch(folder, **OPTIONS | options)
+    assert "\n" not in str(caught.value)
+    assert sorted(folder.iterdir()) == before  # nothing half-written
+
+
+def test_a_folder_that_is_no_export(tmp_path):
+    fails(tmp_path, r"not an exported model \(no config.json\). Run: make convert-v25-hf")
+
+
+def test_weights_that_are_cut_off(tmp_path, word_tokenizer):
+    folder = broken(tmp_path, word_tokenizer)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+    fails(folder, r"the model cannot be loaded \(.*\). Run: make convert-v25-hf")
+
+
+def test_a_tokenizer_of_another_size(tmp_path, word_tokenizer):
+    folder = broken(tmp_path, word_tokenizer)
+    content = json.loads((folder / "tokenizer.json").read_text())
+    del content["model"]["vocab"]["w39"]
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    fails(folder, r"the model has 40 pieces, the tokenizer 39; they must agree")
+
+
+def test_an_idf_that_opensearch_refuses(tmp_path, word_tokenizer):
+    folder = broken(tmp_path, word_tokenizer)
+    weights = json.loads((folder / "idf.json").read_text())
+    (folder / "idf.json").write_text(json.dumps(weights | {"w9": 64.5}))
+    fails(folder, r"idf.json: a weight above 64, which OpenSearch refuses")
+
+
+def test_an_example_of_which_nothing_is_served(tmp_path, word_tokenizer, monkeypatch):
+    monkeypatch.setattr(opensearch, "write_torchscript", lambda _, target: target.write_bytes(b"pt"))
+    assert 7 in HIDDEN
+    fails(broken(tmp_path, word_tokenizer), "example query 'w7': no piece of it is served", example="w7")

@@ -1,0 +1,83 @@
+"""What a run is recorded with: true on this machine, JSON, and without importing what the stage has not."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pynvml
+import pytest
+import torch
+
+from kosplade import environment
+
+SRC = Path(__file__).parents[1] / "src"
+
+
+def fresh(code: str, **variables: str) -> str:
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC)} | variables
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+
+
+def test_it_is_what_this_process_runs_on():
+    found = environment.environment()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["python"] == sys.version.split()[0]
+    assert set(found["packages"]) == {"torch", "transformers", "tokenizers", "numpy", "scipy", "dvc"}
+    assert found["packages"] | {"torch": torch.__version__, "numpy": version("numpy")} == found["packages"]
+    assert found["cpu"]
+    assert found["cpus"] >= 1
+
+
+def test_threads_are_those_that_torch_has(monkeypatch):
+    before = torch.get_num_threads()
+    try:
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            assert environment.environment()["threads"] == count
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [("3", 3), ("", os.cpu_count()), ("0", os.cpu_count())])
+def test_without_torch_threads_come_from_the_variable_and_nothing_heavy_is_imported(wanted, threads):
+    code = (
+        "import sys; from kosplade.environment import environment; print(environment()['threads'], "
+        "[name for name in ('torch', 'transformers', 'numpy') if name in sys.modules])"
+    )
+    assert fresh(code, OMP_NUM_THREADS=wanted).strip() == f"{threads} []"
+
+
+def test_a_package_that_is_not_there_is_said_to_be_none(monkeypatch):
+    monkeypatch.setattr(environment, "PACKAGES", ("numpy", "no-such-package"))
+    assert environment.environment()["packages"] == {"numpy": version("numpy"), "no-such-package": None}
+
+
+def test_a_processor_without_a_name_is_said_by_its_kind(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment.platform, "processor", lambda: "")
+    monkeypatch.setattr(environment.platform, "machine", lambda: "aarch64")
+    for text in ("processor\t: 0\nCPU implementer\t: 0x41\n", None):  # as on arm64, and where there is no such file
+        path = tmp_path / "cpuinfo"
+        path.unlink(missing_ok=True)
+        if text:
+            path.write_text(text)
+        monkeypatch.setattr(environment, "Path", lambda name, path=path: path)
+        assert environment.cpu_model() == "aarch64"
+
+
+def test_gpus_are_named_and_a_machine_without_a_driver_has_none(monkeypatch):
+    def no_driver():
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    closed = []
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: closed.append(True))
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: f"NVIDIA GPU {handle}")
+    assert environment.gpu_names() == ["NVIDIA GPU 0", "NVIDIA GPU 1"]
+    assert closed == [True]
+    monkeypatch.setattr(pynvml, "nvmlInit", no_driver)
+    assert environment.gpu_names() == []

@@ -1,0 +1,248 @@
+"""Real files with bad intent: each ends in one line, and its payload has not run."""
+
+import gzip
+import io
+import json
+import tarfile
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_export import write_tiny_export
+
+from kosplade.corpus.wheels import fetch_wheel, members, read_member
+from kosplade.errors import UserError
+from kosplade.files import read_yaml
+from kosplade.imports import rows
+from kosplade.imports.registry import read_registry
+from kosplade.params import load_params
+from kosplade.report.review.gates import read_gates
+from kosplade.retrieval.dense import DenseEncoder
+from kosplade.retrieval.served import load_export
+from kosplade.training.teacher import load_teacher
+from kosplade.training.weights import load_trained
+from kosplade.vocab.backbone import pretrained_backbone
+from kosplade.vocab.tables import load_idf, load_mask
+from kosplade.vocab.tokenizer import load_tokenizer
+
+ROOT = Path(__file__).parents[1]
+MEBIBYTE = 1 << 20
+
+
+class Payload:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self) -> tuple:
+        return self._mark.touch, ()
+
+
+@pytest.fixture
+def mark(tmp_path) -> Iterator[Path]:
+    """What every payload of a test would make."""
+    mark = tmp_path / "the payload ran"
+    yield mark
+    assert not mark.exists()
+
+
+def line_of(action, *arguments, **options) -> str:
+    with pytest.raises(UserError) as error:
+        action(*arguments, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+@pytest.fixture
+def pickled(tmp_path, mark) -> Path:
+    path = tmp_path / "hostile.pt"
+    torch.save({"idf": Payload(mark), "document_frequency": Payload(mark)}, path)
+    with zipfile.ZipFile(path) as archive:  # the payload is there, and would run
+        assert b"touch" in next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+    return path
+
+
+def test_a_pickle_in_the_place_of_the_tables(pickled):
+    assert line_of(load_idf, pickled, 3) == f"{pickled}: cannot be read (UnpicklingError). Run: make prepare-v25-idf"
+    assert line_of(load_mask, pickled, 3).startswith(f"{pickled}: cannot be read (UnpicklingError). Run: ")
+
+
+def test_a_pickle_in_the_place_of_trained_weights(tmp_path, pickled, word_tokenizer):
+    write_tiny_export(tmp_path / "backbone", word_tokenizer)
+    pickled.rename(tmp_path / "model.safetensors")
+    said = line_of(load_trained, tmp_path / "backbone", tmp_path / "model.safetensors")
+    assert said.startswith(f"{tmp_path}/model.safetensors: cannot be read (")
+    assert said.endswith("Run: dvc repro -f train")
+
+
+def test_a_pickle_in_the_place_of_the_teachers_vectors(tmp_path, mark):
+    for name in ("queries_ids", "queries", "documents_ids", "documents"):
+        np.save(tmp_path / f"{name}.npy", np.array([Payload(mark)], dtype=object), allow_pickle=True)
+    assert line_of(load_teacher, tmp_path).endswith("Run: dvc repro -f teacher")
+
+
+def _hostile_model(folder: Path, mark: Path, tokenizer, kind: str) -> Path:
+    write_tiny_export(folder, tokenizer)
+    if kind == "pickle":
+        weights = next(folder.glob("*.safetensors"))
+        weights.unlink()
+        torch.save({"roberta.embeddings.word_embeddings.weight": Payload(mark)}, folder / "pytorch_model.bin")
+    if kind == "code":
+        code = f"import pathlib\npathlib.Path({str(mark)!r}).touch()\n"
+        (folder / "hostile.py").write_text(code)
+        names = ("AutoConfig", "AutoModel", "AutoModelForMaskedLM")
+        config = {"model_type": "hostile", "auto_map": dict.fromkeys(names, "hostile.Hostile")}
+        (folder / "config.json").write_text(json.dumps(config))
+        config = {"tokenizer_class": "Hostile", "auto_map": {"AutoTokenizer": ["hostile.Hostile", None]}}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["pickle", "code"])
+def test_a_model_of_somebody_else(tmp_path, mark, word_tokenizer, kind, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: "y")  # what a hasty user would answer to transformers' question
+    folder = _hostile_model(tmp_path / "model", mark, word_tokenizer, kind)
+    teacher = load_params(ROOT / "params.yaml").teacher
+    settings = type(teacher)(**vars(teacher) | {"name": str(folder)})
+    assert line_of(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}' (revision default)")
+    assert line_of(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
+    lengths = {"max_query_length": 8, "max_document_length": 8, "batch_size": 1}
+    assert line_of(load_export, folder, **lengths).startswith(f"{folder}: ")
+    if kind == "code":
+        assert line_of(load_tokenizer, folder).startswith(f"{folder}: no tokenizer could be loaded (")
+
+
+@pytest.mark.parametrize(
+    "read", [read_yaml, load_params, read_gates, read_registry, lambda path: fetch_wheel("a", path)]
+)
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "!!python/object/apply:os.system ['touch {}']",
+        "!!python/object/new:pathlib.Path ['{}']",
+        "!!python/name:os.system",
+    ],
+)
+def test_a_tag_of_python_in_yaml(tmp_path, mark, read, tag):
+    path = tmp_path / "hostile.yaml"
+    path.write_text(f"limits: {tag.format(mark)}\n")
+    assert line_of(read, path).startswith(f"{path}: not valid YAML: could not determine a constructor for the tag ")
+
+
+@pytest.mark.parametrize(
+    "read", [read_yaml, load_params, read_gates, read_registry, lambda path: fetch_wheel("a", path)]
+)
+@pytest.mark.parametrize(
+    "how", ["[{0},{0},{0},{0},{0},{0},{0},{0},{0}]", "{{<<: [{0},{0},{0},{0},{0},{0},{0},{0},{0}]}}"]
+)
+def test_a_billion_laughs(tmp_path, read, how):
+    first = "a0: &a0 {lol: lol}\n"
+    rest = "".join(f"a{n}: &a{n} {how.format(f'*a{n - 1}')}\n" for n in range(1, 12))
+    path = tmp_path / "laughs.yaml"
+    path.write_text(first + rest)
+    assert line_of(read, path) == f"{path}: not valid YAML: line 2: alias *a0. Write the value out."
+
+
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Put a file into the cache under the name that the manuals' wheel is pinned by."""
+    monkeypatch.setenv("KOSPLADE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    pins = read_yaml(ROOT / "data/sources.yaml")["texts"]
+    wheel = tmp_path / "cache" / next(pin["wheel"] for pin in pins if pin["name"] == "manuals")
+    wheel.parent.mkdir()
+    return wheel
+
+
+def test_a_wheel_with_another_hash_is_never_opened(cached):
+    with zipfile.ZipFile(cached, "w") as archive:
+        archive.writestr("korean_rnd_regs_mcp/manual_a.json", "{}")
+    said = line_of(fetch_wheel, "manuals", ROOT / "data/sources.yaml")
+    assert said.startswith(f"{cached} has sha256 ")
+    assert said.endswith("Delete it and run the same command again.")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"package": "--index-url=http://x"}, {"wheel": "../../x.whl"}, {"version": "1; ls"}]
+)
+def test_a_pin_that_reaches_out(tmp_path, cached, changes):
+    pin = {"name": "a", "package": "a", "version": "1", "wheel": "a.whl", "sha256": "0" * 64} | changes
+    path = tmp_path / "sources.yaml"
+    path.write_text(json.dumps({"texts": [pin]}))
+    (key,) = changes
+    said = line_of(fetch_wheel, "a", path)
+    assert said == f"{path}: source 'a': field '{key}' is missing or holds what cannot be a {key}."
+
+
+def test_names_that_lead_out_of_a_wheel_write_nothing(tmp_path):
+    wheel = tmp_path / "deep/down/a.whl"
+    wheel.parent.mkdir(parents=True)
+    names = ["../../out.txt", "/tmp/kosplade-out.txt", "a/../../../out.txt", "..\\out.txt", "ok.txt"]
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in names:
+            archive.writestr(name, "text")
+    assert members(wheel) == sorted(names)
+    assert {read_member(wheel, name, 10) for name in names} == {b"text"}
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [wheel]
+    assert not Path("/tmp/kosplade-out.txt").exists()
+
+
+def peak(action) -> int:
+    """Bytes that Python held at once."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_bomb_is_stopped_at_the_limit(tmp_path):
+    wheel = tmp_path / "bomb.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.txt", "w") as out:
+        for _ in range(256):
+            out.write(bytes(MEBIBYTE))
+    assert wheel.stat().st_size < MEBIBYTE
+    said = []
+    assert peak(lambda: said.append(line_of(read_member, wheel, "bomb.txt", MEBIBYTE))) < 16 * MEBIBYTE
+    assert said == [f"{wheel}: bomb.txt is larger than the {MEBIBYTE:,} bytes expected."]
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, b"S"])
+def test_a_tar_bomb_is_stopped_at_the_limit(tmp_path, kind):
+    path = tmp_path / "bomb.tar.gz"
+    info = tarfile.TarInfo("bomb")
+    info.type, info.size = kind, 256 * MEBIBYTE
+    with gzip.open(path, "wb", 1) as out:
+        out.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(256):
+            out.write(bytes(MEBIBYTE))
+    said = []
+    assert peak(lambda: said.append(line_of(rows.read_tar_member, path, "bomb", MEBIBYTE))) < 16 * MEBIBYTE
+    assert said[0].startswith(str(path))
+
+
+def test_a_packed_line_without_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "BYTES_LIMIT", MEBIBYTE)
+    path = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(path, "wb", 1) as out:
+        for _ in range(64):
+            out.write(b" " * MEBIBYTE)
+    said = []
+    assert peak(lambda: said.append(line_of(lambda: list(rows.rows(path))))) < 16 * MEBIBYTE
+    assert said[0].startswith(f"{path}: a line of more than {MEBIBYTE:,} bytes")
+
+
+def test_an_archive_in_an_archive_of_headers(tmp_path):
+    """Headers that describe headers make tarfile call itself."""
+    path = tmp_path / "deep.tar.gz"
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 0
+    out = io.BytesIO(header.tobuf(tarfile.GNU_FORMAT) * 5000)
+    path.write_bytes(gzip.compress(out.getvalue()))
+    assert line_of(rows.read_tar_member, path, "x", 64 * MEBIBYTE).startswith(f"{path} ")
