@@ -22,6 +22,7 @@ from kosplade.files import write_json
 from kosplade.retrieval.table import format_table
 
 PHASES = ("before the stage", "in the stage", "after the stage")
+UNLOCKED = "rm .dvc/tmp/rwlock"  # a kill while DVC wrote its own lock: the user has to remove it
 Row = dict[str, object]
 
 
@@ -52,8 +53,9 @@ class Campaign:
             after = share * self.undisturbed(stage, way).seconds
             struck = self.place.over(stage, way, strike=(signal.SIGKILL, after, False))
             share *= 0.9
-        problems = self.problems(self.place.over(stage, way), way)
-        self.tell(stage, "kill", f"{struck.phase(stage)}, {struck.seconds:.1f} s, {' '.join(way[:3])}", problems)
+        ended, is_unreadable = self.place.again(stage, way)
+        detail = f"{struck.phase(stage)}, {struck.seconds:.1f} s, {' '.join(way[:3])}"
+        self.tell(stage, "kill", detail + f", {UNLOCKED}" * is_unreadable, self.problems(ended, way))
 
     def refuse(self, stage: str, what: str) -> None:
         """The system refuses something: one line that names the stage, nothing left behind."""
@@ -101,7 +103,7 @@ class Campaign:
 
 
 def table(rows: list[Row]) -> str:
-    """By stage: kills survived by phase, refusals told in one line; ok of all."""
+    """By stage, ok of all: kills, by phase and with the lock removed; refusals and Ctrl-C; the run after them."""
     shown = []
     for stage in (*STAGES, "all"):
         mine = [row for row in rows if stage in (row["stage"], "all")]
@@ -110,10 +112,10 @@ def table(rows: list[Row]) -> str:
         for row in mine:
             names = [row["fault"]]
             if row["fault"] == "kill":
-                names += [phase for phase in PHASES if str(row["detail"]).startswith(phase)]
+                names += [part for part in (*PHASES, UNLOCKED) if part in str(row["detail"])]
             counts.update(names)
             good.update(names if not row["problems"] else [])
-        columns = ("kill", *PHASES, *REFUSALS, "Ctrl-C", "run again")
+        columns = ("kill", *PHASES, UNLOCKED, *REFUSALS, "Ctrl-C", "run again")
         shown.append({"stage": stage} | {name: f"{good[name]}/{counts[name]}" for name in columns})
     return format_table(shown, list(shown[0]))
 

@@ -93,11 +93,11 @@ def speed(variant: Variant, texts: list[str]) -> float:
 
 def compared(vectors_NV: csr_matrix, expected_NV: csr_matrix) -> dict[str, float]:
     """Largest difference of two documents' weights, smallest cosine of a document, share of the weight that is gone."""
-    norms = [np.sqrt(x.multiply(x).sum(axis=1)) for x in (vectors_NV, expected_NV)]
+    norms = [np.sqrt(np.asarray(x.multiply(x).sum(axis=1))) for x in (vectors_NV, expected_NV)]
     products = np.asarray(vectors_NV.multiply(expected_NV).sum(axis=1))
     return {
         "largest difference": float(abs(vectors_NV - expected_NV).max()),
-        "smallest cosine": float((products / np.maximum(np.asarray(norms[0] * norms[1]), 1e-9)).min()),
+        "smallest cosine": float((products / np.maximum(norms[0] * norms[1], 1e-9)).min()),
         "weight lost": float((expected_NV - expected_NV.minimum(vectors_NV)).sum() / expected_NV.sum()),
     }
 

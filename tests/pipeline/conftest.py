@@ -24,6 +24,7 @@ SMALL = {
     "train": {"max_steps": 12, "batch_size": 8, "sampled_pieces": 256, "logging_steps": 2},
     "verify": {"samples": 48},
     "eval": {"sparsity_documents": 24},
+    "export": {"opensearch": False},  # one test writes it
 }
 RECORDS = 160
 

@@ -1,5 +1,6 @@
 """The whole pipeline in a temporary clone: it runs, repeats itself exactly, and a change reruns what it should."""
 
+import hashlib
 import json
 
 import pytest
@@ -62,6 +63,21 @@ def test_the_export_loads_in_transformers_and_masks(small):
     assert idf["▁연구"] > 0
 
 
+def test_what_opensearch_needs_is_written_where_it_is_wanted(small):
+    folder = small.folder / "huggingface/v25/best/opensearch"
+    assert not folder.exists()
+    small.set("export.opensearch", True)
+    assert small.repro() == {"convert"}
+    for name in ("document_model", "query_model"):
+        config = json.loads((folder / f"{name}.json").read_text())
+        data = (folder / f"{name}.zip").read_bytes()
+        assert config["model_content_size_in_bytes"] == len(data)
+        assert config["model_content_hash_value"] == hashlib.sha256(data).hexdigest()
+    assert "카드 결제 취소" in (folder / "README.md").read_text(encoding="utf-8")
+    small.restore()
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize(
     ("key", "value", "stages"),
     [
@@ -74,6 +90,7 @@ def test_the_export_loads_in_transformers_and_masks(small):
         ("verify.samples", 32, {"verify"}),
         ("eval.depth", 120, {"baselines", "eval"}),
         ("eval.sparsity_documents", 12, {"eval"}),
+        ("export.opensearch", True, {"convert"}),
         ("idf.batch_size", 7, {"idf"}),
         ("teacher.max_length", 16, {"teacher", "baselines"}),
         ("data.val_queries", 11, {"prepare"}),

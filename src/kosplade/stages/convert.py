@@ -1,4 +1,4 @@
-"""Stage `convert`: huggingface/<version>/best, which transformers and sentence-transformers load without our code."""
+"""Stage `convert`: huggingface/<version>/best, read by transformers, sentence-transformers and OpenSearch without our code."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import torch
 
 from kosplade.export.card import model_card
 from kosplade.export.huggingface import check_folder, write_folder
+from kosplade.export.opensearch import write_opensearch
 from kosplade.export.origins import base_of, training_of
 from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
 from kosplade.files import read_json, read_yaml, replacing
@@ -18,6 +19,7 @@ from kosplade.training.weights import load_trained
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8
+EXAMPLE = "카드 결제 취소"  # the query that the files for OpenSearch show
 SOURCES = Path("data/sources.yaml")
 
 
@@ -27,10 +29,12 @@ def body(params: Params) -> str:
     encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
     query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
     sources, remedy = read_yaml(SOURCES), "Run: make eval-v25"
+    base = base_of(params.model.name, params.model.revision, params.model.num_layers, sources)
+    training = training_of(params.data.source, sources)
     card = model_card(
         version=params.version,
-        base=base_of(params.model.name, params.model.revision, params.model.num_layers, sources),
-        training=training_of(params.data.source, sources),
+        base=base,
+        training=training,
         retrieval=read_json(Path("metrics/eval.json"), remedy),
         kinds=read_json(Path("metrics/eval_by_kind.json"), remedy),
         sparsity=read_json(Path("metrics/sparsity.json"), remedy),
@@ -52,6 +56,15 @@ def body(params: Params) -> str:
             max_document_length=length,
         )
         (target / "README.md").write_text(card, encoding="utf-8")
+        if params.export.opensearch:
+            write_opensearch(
+                target,
+                version=params.version,
+                licence=f"{base.text}.\n\n{training.text}\n",
+                example=EXAMPLE,
+                max_query_length=params.model.max_query_length,
+                max_document_length=length,
+            )
         difference = check_folder(target, texts, expected_NV, length)
         # The same weights by the names that lead to them from the inference-free folder: one text shows it.
         check_folder(target / INFERENCE_FREE / DOCUMENT, texts[:1], expected_NV[:1], length)
