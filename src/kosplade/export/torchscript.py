@@ -43,7 +43,7 @@ def write_torchscript(folder: Path, target: Path) -> None:
             pool.submit(_write, folder, target).result()
     except BrokenProcessPool:
         raise UserError(
-            f"{target}: the process that traces the model was killed; is there 3 GB of free memory?"
+            f"{folder}: the process that traces the model was killed. Free memory and run it again."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Stage `convert`: huggingface/<version>/best, read by transformers, sentence-transformers and OpenSearch without our code."""
+"""Stage `convert`: huggingface/<version>/best, for transformers, sentence-transformers and OpenSearch."""
 
 from pathlib import Path
 
