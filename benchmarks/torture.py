@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults import REFUSALS, STAGES, WAYS, Ended, Place, can_mount, difference
+from faults import MENDS, REFUSALS, STAGES, WAYS, Ended, Place, can_mount, difference
 from pipeline.conftest import Clone, small_clone
 
 from kosplade.files import write_json
 from kosplade.retrieval.table import format_table
 
 PHASES = ("before the stage", "in the stage", "after the stage")
-UNLOCKED = "rm .dvc/tmp/rwlock"  # a kill while DVC wrote its own lock: the user has to remove it
 Row = dict[str, object]
 
 
@@ -53,9 +52,12 @@ class Campaign:
             after = share * self.undisturbed(stage, way).seconds
             struck = self.place.over(stage, way, strike=(signal.SIGKILL, after, False))
             share *= 0.9
-        ended, is_unreadable = self.place.again(stage, way)
+        ended, mend = self.place.again(stage, way)
+        problems = self.problems(ended, way)
+        if mend and ended.output.count("Running stage") > 1:
+            problems.append("other stages ran again, not from the run-cache")
         detail = f"{struck.phase(stage)}, {struck.seconds:.1f} s, {' '.join(way[:3])}"
-        self.tell(stage, "kill", detail + f", {UNLOCKED}" * is_unreadable, self.problems(ended, way))
+        self.tell(stage, "kill", detail + f", {mend}" * bool(mend), problems)
 
     def refuse(self, stage: str, what: str) -> None:
         """The system refuses something: one line that names the stage, nothing left behind."""
@@ -103,7 +105,7 @@ class Campaign:
 
 
 def table(rows: list[Row]) -> str:
-    """By stage, ok of all: kills, by phase and with the lock removed; refusals and Ctrl-C; the run after them."""
+    """By stage, ok of all: kills, by phase and by what else a user had to do; refusals, Ctrl-C, the run after."""
     shown = []
     for stage in (*STAGES, "all"):
         mine = [row for row in rows if stage in (row["stage"], "all")]
@@ -112,10 +114,10 @@ def table(rows: list[Row]) -> str:
         for row in mine:
             names = [row["fault"]]
             if row["fault"] == "kill":
-                names += [part for part in (*PHASES, UNLOCKED) if part in str(row["detail"])]
+                names += [part for part in (*PHASES, *MENDS) if part in str(row["detail"])]
             counts.update(names)
             good.update(names if not row["problems"] else [])
-        columns = ("kill", *PHASES, UNLOCKED, *REFUSALS, "Ctrl-C", "run again")
+        columns = ("kill", *PHASES, *MENDS, *REFUSALS, "Ctrl-C", "run again")
         shown.append({"stage": stage} | {name: f"{good[name]}/{counts[name]}" for name in columns})
     return format_table(shown, list(shown[0]))
 

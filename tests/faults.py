@@ -6,6 +6,7 @@ A fault strikes while DVC runs one stage over. The same command, left alone, mus
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.conftest import Clone
+from ruamel.yaml import YAML
 
 # Where a stage writes.
 STAGES = {
@@ -29,6 +31,7 @@ STAGES = {
 }
 WAYS = (("dvc", "repro"), ("dvc", "exp", "run", "--name", "fault"))
 OVER = ("--force", "--single-item")
+MENDS = ("rm .dvc/tmp/rwlock", "git checkout dvc.lock", "then dvc repro")
 NOT_COMPARED = (".git/", ".dvc/", ".venv/", "outputs/timings/", "outputs/tensorboard/")
 DIGESTED = 1 << 20  # bytes; `dvc status` vouches for larger files
 
@@ -147,7 +150,9 @@ class Place:
                 size = path.stat().st_size
                 digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12] if size <= DIGESTED else ""
                 files[name] = f"{size} {digest}"
-        files["git status"] = self.clone.run("git", "status", "--porcelain").stdout
+        lock = YAML(typ="safe").load((self.clone.folder / "dvc.lock").read_text())  # its order does not matter
+        files["dvc.lock"] = hashlib.sha256(json.dumps(lock, sort_keys=True).encode()).hexdigest()[:12]
+        files["git status"] = self.clone.run("git", "status", "--porcelain", ".", ":!dvc.lock").stdout
         files["dvc status"] = self.clone.run("dvc", "status", "--json").stdout.strip()
         return files | {f"left: {name}": "" for name in self.left()}
 
@@ -162,18 +167,22 @@ class Place:
         found += (self.scratch / "checkpoints").rglob("*")
         return sorted(map(str, found))
 
-    @property
-    def rwlock(self) -> Path:
-        """Who reads and writes what, by DVC: it is written in place, so that a kill at that moment leaves it empty."""
-        return self.clone.folder / ".dvc/tmp/rwlock"
+    def again(self, stage: str, way: tuple[str, ...]) -> tuple[Ended, str]:
+        """After a kill, the same command; and what a user has to do besides where DVC's own files were cut short.
 
-    def again(self, stage: str, way: tuple[str, ...]) -> tuple[Ended, bool]:
-        """After a kill, the same command; where DVC cannot read its own lock, once more without it, and True."""
+        DVC writes both in place: a kill at that moment leaves the `rwlock` empty, or dvc.lock without its last stages,
+        which `dvc repro` takes from the run-cache.
+        """
         ended = self.over(stage, way)
-        if is_unreadable := "Unable to read RWLock-file" in ended.output:
-            self.rwlock.unlink()  # what DVC's documentation and our README tell a user to do
-            ended = self.over(stage, way)
-        return ended, is_unreadable
+        if "Unable to read RWLock-file" in ended.output:
+            (self.clone.folder / ".dvc/tmp/rwlock").unlink()
+            return self.over(stage, way), MENDS[0]
+        if ended.code and "dvc.lock" in ended.output:
+            self.clone.run("git", "checkout", "-q", "dvc.lock")
+            return self.over(stage, way), MENDS[1]
+        if not ended.code and self.clone.run("dvc", "status", "--json").stdout.strip() != "{}":
+            return self.run("dvc", "repro"), MENDS[2]
+        return ended, ""
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:
