@@ -12,10 +12,10 @@ SHOWN = Experiment|version$$|stopword_penalty|lambda_flops|idf_alpha|model\.|los
 MODEL = huggingface/$(VERSION)/best
 READY := .venv/.ready
 
-$(READY): requirements.txt
+$(READY): requirements.txt constraints.txt
 	python3 -m venv .venv
 	.venv/bin/pip install --upgrade pip
-	.venv/bin/pip install -r requirements.txt
+	.venv/bin/pip install -r requirements.txt -c constraints.txt
 	touch $@
 
 ##@ Everything

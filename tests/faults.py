@@ -163,7 +163,7 @@ class Place:
         """
         folder = self.clone.folder
         found = [*folder.rglob("*.tmp"), *folder.rglob(".prepare.*"), *(folder / ".git").rglob("*.lock")]
-        found += (folder / ".git/refs/exps/exec").rglob("*")
+        found += (folder / ".git/refs/exps/exec").glob("EXEC_[!H]*")  # EXEC_HEAD stays after every experiment
         found += (self.scratch / "checkpoints").rglob("*")
         return sorted(map(str, found))
 

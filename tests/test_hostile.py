@@ -145,7 +145,8 @@ def test_the_name_of_a_branch_is_no_command(tmp_path, name):
 def _make_folder(folder: Path) -> None:
     """The Makefile with nothing to install and no Python of the project: what the shell makes of it is at stake."""
     shutil.copy(ROOT / "Makefile", folder)
-    (folder / "requirements.txt").touch()
+    for name in ("requirements.txt", "constraints.txt"):
+        (folder / name).touch()
     (folder / ".venv/bin").mkdir(parents=True)
     (folder / "outputs/idf_weights").mkdir(parents=True)
     (folder / "outputs/idf_weights/xlmr_v25_idf.pt").touch()

@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from tiny_export import HIDDEN, write_tiny_export
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
@@ -187,7 +188,7 @@ def test_a_model_that_cannot_be_written_leaves_nothing(tmp_path, word_tokenizer)
     write_tiny_export(tmp_path / "export", word_tokenizer)
     weights = tmp_path / "export" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(Exception, match="afetensor"):
+    with pytest.raises(SafetensorError, match="incomplete metadata"):
         write_torchscript(tmp_path / "export", tmp_path / "model.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 

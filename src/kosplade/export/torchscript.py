@@ -50,7 +50,7 @@ def write_torchscript(folder: Path, target: Path) -> None:
 def _write(folder: Path, target: Path) -> None:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    encoder = SparseEncoder.load(folder).eval()
+    encoder = SparseEncoder.load(folder).eval().requires_grad_(False)
     # The fused attention that is the default fails in ml-commons (its issue 1710).
     encoder.mlm.set_attn_implementation("eager")
     with torch.inference_mode(), warnings.catch_warnings():
