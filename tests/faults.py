@@ -115,6 +115,8 @@ class Place:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # What a shell starts in the background is born deaf to Ctrl-C, and so are its children.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
             is_struck = False
             try:

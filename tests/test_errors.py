@@ -13,6 +13,7 @@ from kosplade.errors import UserError, refusal
 WRITERS = {
     "torch": "import torch; torch.save(torch.zeros(9000), 'a')",
     "numpy": "import numpy; numpy.save('a.npy', numpy.zeros(9000))",
+    "numpy, strided": "import numpy; numpy.save('a.npy', numpy.zeros(18000)[::2])",
     "safetensors": "import torch, safetensors.torch as s; s.save_file({'a': torch.zeros(9000)}, 'a')",
     "arrow": "import pyarrow; pyarrow.OSFile('a', 'wb').write(b'x' * 9000)",
     "python": "open('a', 'w').write('x' * 9000)",

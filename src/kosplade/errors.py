@@ -7,7 +7,7 @@ from collections.abc import Iterator
 # its archive is at an unexpected place, Rust's "os error 28".
 FULL = (
     r"No space left|File too large|quota exceeded|database or disk is full"
-    r"|requested and \d+ written|inline_container\S+ \. unexpected pos"
+    r"|requested and \d+ written|problem writing element|inline_container\S+ \. unexpected pos"
 )
 READ_ONLY = r"Read-only file system|Permission denied|Operation not permitted"
 NO_MEMORY = r"out of memory|allocate memory"

@@ -46,7 +46,7 @@ def test_what_the_system_refuses_is_one_line_with_a_remedy(place, what):
     assert place.left() == []
 
 
-@pytest.mark.parametrize("seconds", [0.4, 2.5])
+@pytest.mark.parametrize("seconds", [0.4, 1.5])
 def test_ctrl_c_is_one_line_and_the_same_command_goes_on(place, seconds):
     """While the stage imports what it needs, and later."""
     done = place.over("idf", strike=(signal.SIGINT, seconds, True))

@@ -30,7 +30,7 @@ def place(small, tmp_path_factory) -> Copy:
 def left_as_it_was(request):
     """Nothing changed in Git's eyes, and on its branch, whatever a test did."""
     yield
-    if "place" in request.fixturenames:
+    if "shallow" not in request.fixturenames:
         copy = request.getfixturevalue("place")
         assert copy.git("status", "--porcelain") == ""
         assert copy.git("branch", "--show-current") == "main"
@@ -76,12 +76,32 @@ def test_the_page_is_written_under_a_path_with_blanks_and_hangul(place):
     assert "workspace" in (place.folder / "reports/index.html").read_text(encoding="utf-8")
 
 
+def test_a_cache_under_hangul_is_refused_before_an_experiment_begins_in_a_copy(place):
+    """DVC itself, also for a queue: "'ascii' codec can't encode character"."""
+    done = place.make("eval-v25-compare", check=False)
+    assert done.returncode
+    [line] = errors(done)
+    assert line.startswith("Error: no experiment v24, and none can be run in a copy of the workspace: ")
+    assert line.endswith("is not an ASCII path. Move it to one, then run: dvc cache dir --local NEW_PATH")
+    assert "Running stage" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def moved(place, tmp_path_factory) -> Copy:
+    """The same place after that remedy."""
+    cache = tmp_path_factory.mktemp("moved") / "cache"
+    (place.folder / ".dvc/cache").rename(cache)
+    place.run("dvc", "cache", "dir", "--local", str(cache))
+    return place
+
+
 # A tree with changes that are not committed
 
 
 @pytest.fixture
-def dirty(place):
+def dirty(moved):
     """Code and a parameter changed, a file that Git does not know."""
+    place = moved
     place.set("seed", 43)
     code = place.folder / "src/kosplade/stages/stopwords.py"
     code.write_text(code.read_text(encoding="utf-8") + "\n# one more line\n", encoding="utf-8")
@@ -119,7 +139,8 @@ def test_a_change_that_decides_nothing_leaves_the_figures_current(place):
 # No branch, no history, no name
 
 
-def test_a_detached_head_keeps_its_experiments(place):
+def test_a_detached_head_keeps_its_experiments(moved):
+    place = moved
     place.git("checkout", "-q", "--detach")
     try:
         assert place.repro() == set()
@@ -131,8 +152,9 @@ def test_a_detached_head_keeps_its_experiments(place):
         place.git("checkout", "-q", "main")
 
 
-def test_an_experiment_needs_no_name_in_git(place):
+def test_an_experiment_needs_no_name_in_git(moved):
     """As on a fresh machine: neither in the repository nor in the user's own settings."""
+    place = moved
     place.git("config", "--remove-section", "user")
     nameless = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
     try:
@@ -183,7 +205,8 @@ def mounted(place, tmp_path):
     def mount(folder: Path, *options: str) -> None:
         if subprocess.run(["mount", *options, str(folder)], capture_output=True).returncode:
             pytest.skip("this user may not mount")
-        done.append(folder)
+        if folder not in done:  # else only mounted anew, with other options
+            done.append(folder)
 
     yield mount
     for folder in reversed(done):
@@ -191,7 +214,7 @@ def mounted(place, tmp_path):
 
 
 def test_a_read_only_cache_gives_what_it_has_and_takes_nothing(place, mounted):
-    cache = place.folder / ".dvc/cache"
+    cache = Path(place.run("dvc", "cache", "dir").stdout.strip())
     mounted(cache, "--bind", str(cache))
     mounted(cache, "-o", "remount,bind,ro")
     (place.folder / "outputs/idf_weights/xlmr_v25_idf.pt").unlink()

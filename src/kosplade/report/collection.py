@@ -8,7 +8,7 @@ from pathlib import Path
 from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.params import Params, load_params
-from kosplade.retrieval.approximate import approximate_cost
+from kosplade.retrieval.approximate import ApproximateIndex, approximate_cost
 from kosplade.retrieval.baselines import BASELINES, Baselines, Found, sparse_found
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
@@ -97,9 +97,10 @@ def _of_model(model: ServedModel, collection: Collection, name: str, depth: int)
     started = time.perf_counter()
     documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
     documents_a_second = len(collection.documents) / (time.perf_counter() - started)
+    index = ApproximateIndex(documents_NV)
     for way in WAYS:
         found = sparse_found(queries[way], documents_NV, depth)
-        approximate = approximate_cost(found.ids_QK, queries[way], documents_NV)
+        approximate = approximate_cost(found.ids_QK, queries[way], index)
         speed = {
             "documents_a_second": documents_a_second,
             "queries_a_second": exact_speed(queries[way], documents_NV, SPEED_DEPTH),

@@ -22,16 +22,23 @@ PAGE = Path("reports/index.html")
 
 
 def run(name: str) -> None:
-    """Run a recipe as a DVC experiment in a copy of the workspace.
-
-    Raises UserError where it fails, and at once in a shallow clone: DVC would lose the result there and not say so.
-    """
-    if is_shallow():
-        raise UserError(f"no experiment {name}, and a shallow clone cannot keep one. Run: git fetch --unshallow")
+    """Run a recipe as a DVC experiment in a copy of the workspace; UserError where that fails or cannot work."""
+    if obstacle := _obstacle():
+        raise UserError(f"no experiment {name}, and none can be run in a copy of the workspace: {obstacle}")
     settings = [part for setting in RECIPES[name] for part in ("-S", setting)]
     print(f"[compare] experiment {name} not found: running it", flush=True)
     if subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, *settings]).returncode:
         raise UserError(f"experiment {name} failed; its last lines say why. Then run: make eval-v25-compare")
+
+
+def _obstacle() -> str | None:
+    """Why `dvc exp run --temp` (3.67.1) cannot work in this repository, and the remedy; None if it can."""
+    if is_shallow():  # DVC would run it, lose the result and not say so
+        return "the clone is shallow. Run: git fetch --unshallow"
+    cache = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    if not cache.isascii():  # DVC writes the path into the copy's settings, in ASCII
+        return f"{cache} is not an ASCII path. Move it to one, then run: dvc cache dir --local NEW_PATH"
+    return None
 
 
 def main(names: list[str]) -> None:

@@ -1,6 +1,5 @@
 """Approximate search by Seismic (Bruch et al. 2024), the algorithm of OpenSearch's neural sparse ANN search."""
 
-import time
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -121,28 +120,23 @@ def recall(exact_ids: np.ndarray, found_ids: np.ndarray, k: int = RECALL_DEPTH) 
 
 
 def approximate_cost(
-    exact_ids: np.ndarray, queries_QV: csr_matrix, documents_NV: csr_matrix, repeats: int = 3
+    exact_ids: np.ndarray, queries_QV: csr_matrix, index: ApproximateIndex, repeats: int = 3
 ) -> dict[str, float | int]:
-    """Build an ApproximateIndex and compare it with exact search, whose result is `exact_ids` (int64 [Q, at least 10]).
+    """Compare an index with exact search, whose result is `exact_ids` (int64 [Q, at least 10]).
 
     - queries_a_second: of searching for the 10 best on one thread, median of `repeats` calls with all queries, to 1
       digit; compare with `exact_speed` at depth 10;
     - recall10: see `recall`, to 6 digits;
-    - index_bytes: size of the saved index on disk;
-    - build_seconds: wall clock of building it, once, to 2 digits.
+    - index_bytes: size of the saved index on disk.
 
     Raises UserError for weights that ApproximateIndex refuses.
     """
-    start = time.perf_counter()
-    index = ApproximateIndex(documents_NV)
-    build_seconds = time.perf_counter() - start
     found_ids, _ = index.search(queries_QV, RECALL_DEPTH)
     queries_a_second = speed(lambda: index.search(queries_QV, RECALL_DEPTH), queries_QV.shape[0], repeats)
     return {
         "queries_a_second": round(queries_a_second, 1),
         "recall10": round(recall(exact_ids, found_ids), 6),
         "index_bytes": index.bytes,
-        "build_seconds": round(build_seconds, 2),
     }
 
 

