@@ -37,7 +37,7 @@ test: $(READY) ## lint and test
 fuzz: $(READY) ## 100,000 hostile files, counted by target
 	KOSPLADE_FUZZ=100000 python -m pytest tests/fuzz
 torture: $(READY) ## kills, full disks, lack of memory, Ctrl-C, stage by stage
-	python benchmarks/torture.py $(OPTIONS)
+	PYTHONPATH=src:tests python benchmarks/torture.py $(OPTIONS)
 
 ##@ Phase 1: data
 .PHONY: prepare-v25-idf prepare-v25-stopwords prepare-v25-data import

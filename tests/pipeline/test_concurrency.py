@@ -123,6 +123,11 @@ def tasks(copy: Copy) -> dict[str, tuple[str, str]]:
     return {name: (task, status) for task, name, status in rows}
 
 
+def trainings(copy: Copy) -> list[int]:
+    """The processes of the stage train, in whichever copy of the workspace."""
+    return [pid for pid in copy.processes() if b"kosplade.stages.train" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
 @pytest.fixture(scope="module")
 def queue(copy, together) -> dict:
     """Three experiments in the queue; one is killed while it trains."""
@@ -134,10 +139,16 @@ def queue(copy, together) -> dict:
     copy.run("dvc", "queue", "start", "-j", "1")
     logs = copy.folder / ".dvc/tmp/exps/run"
     wait_for(lambda: any(folder_in(log) for log in logs.glob(f"{task}*/*.out")))
+    for pid in trainings(copy):  # held still, since a slow machine would kill too late
+        os.kill(pid, signal.SIGSTOP)
     copy.run("dvc", "queue", "kill", "--force", "q-killed")
+    survivors = trainings(copy)
+    for pid in survivors:  # DVC kills its own process, not the stage that it started
+        os.kill(pid, signal.SIGKILL)
     wait_for(lambda: not {status for _, status in tasks(copy).values()} & {"Queued", "Running"})
     ended = tasks(copy)
     copy.run("dvc", "queue", "stop", "--kill")
+    print("SURVIVORS", survivors)
     return {"listed": listed, "ended": ended, "before": before}
 
 
