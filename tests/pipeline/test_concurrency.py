@@ -1,4 +1,4 @@
-"""Several experiments at once, and a queue of which one is killed: each result is that of its own parameters.
+"""Several experiments at once: each result is that of its own parameters.
 
 `train.save_steps` decides nothing, so a run that changes it alone must end with the figures of the small clone.
 """
@@ -17,7 +17,6 @@ from ruamel.yaml import YAML
 CURVES = "metrics/train/metrics.json"
 TRAIN = ("dvc", "exp", "run", "--single-item")
 RUNS = {"same": ("train.save_steps=60",), "other": ("seed=7",)}
-QUEUED = {"q-same": ("train.save_steps=80",), "q-killed": ("seed=8",), "q-other": ("seed=7", "train.save_steps=100")}
 
 
 def settings(values: tuple[str, ...]) -> list[str]:
@@ -115,66 +114,3 @@ def test_experiments_and_metrics_are_read_while_others_run(copy, together):
     [now, *_] = json.loads(together["show"].stdout)
     assert now["data"]["metrics"]["metrics/eval.json"]["data"] == copy.metrics()["eval.json"]
     assert json.loads(together["diff"].stdout)["metrics/eval.json"]["documents"]["diff"] == 0
-
-
-def tasks(copy: Copy) -> dict[str, tuple[str, str]]:
-    """The queue: name of an experiment -> (start of its task's id, its status)."""
-    rows = re.findall(r"^([0-9a-f]{7}) +(\S+) .* (\w+)$", copy.run("dvc", "queue", "status").stdout, re.MULTILINE)
-    return {name: (task, status) for task, name, status in rows}
-
-
-def trainings(copy: Copy) -> list[int]:
-    """The processes of the stage train, in whichever copy of the workspace."""
-    return [pid for pid in copy.processes() if b"kosplade.stages.train" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-@pytest.fixture(scope="module")
-def queue(copy, together) -> dict:
-    """Three experiments in the queue; one is killed while it trains."""
-    before = state(copy)
-    for name, values in QUEUED.items():
-        copy.run(*TRAIN, "--queue", "-n", name, *settings(values), "train")
-    listed = tasks(copy)
-    task, _ = listed["q-killed"]
-    copy.run("dvc", "queue", "start", "-j", "1")
-    logs = copy.folder / ".dvc/tmp/exps/run"
-    wait_for(lambda: any(folder_in(log) for log in logs.glob(f"{task}*/*.out")))
-    for pid in trainings(copy):  # held still, since a slow machine would kill too late
-        os.kill(pid, signal.SIGSTOP)
-    copy.run("dvc", "queue", "kill", "--force", "q-killed")
-    survivors = trainings(copy)
-    for pid in survivors:  # DVC kills its own process, not the stage that it started
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not {status for _, status in tasks(copy).values()} & {"Queued", "Running"})
-    ended = tasks(copy)
-    copy.run("dvc", "queue", "stop", "--kill")
-    print("SURVIVORS", survivors)
-    return {"listed": listed, "ended": ended, "before": before}
-
-
-def test_the_others_of_a_queue_finish_and_the_killed_one_has_failed(copy, queue):
-    assert {name: status for name, (_, status) in queue["listed"].items()} == dict.fromkeys(QUEUED, "Queued")
-    assert {name: status for name, (_, status) in queue["ended"].items()} == {
-        "q-same": "Success",
-        "q-killed": "Failed",
-        "q-other": "Success",
-    }
-    assert "q-killed" not in copy.experiments()
-
-
-def test_results_of_a_queue_are_those_of_their_own_parameters(copy, queue):
-    """The same figures as the workspace's and as a run that was not queued; nothing came out of DVC's run cache."""
-    assert queue["ended"]
-    assert (params_of(copy, "q-same")["seed"], params_of(copy, "q-same")["train"]["save_steps"]) == (42, 80)
-    assert (params_of(copy, "q-other")["seed"], params_of(copy, "q-other")["train"]["save_steps"]) == (7, 100)
-    assert figures_of(copy, "q-same") == json.loads((copy.folder / CURVES).read_text())
-    assert figures_of(copy, "q-other") == figures_of(copy, "other")
-    for name in ("q-same", "q-other"):
-        assert "Running stage 'train'" in copy.run("dvc", "queue", "logs", name).stdout
-
-
-def test_a_queue_is_cleared_and_leaves_nothing_behind(copy, queue):
-    copy.run("dvc", "queue", "remove", "--failed")
-    assert set(tasks(copy)) == {"q-same", "q-other"}
-    wait_for(lambda: not copy.processes())
-    assert state(copy) == queue["before"]
