@@ -94,7 +94,7 @@ def test_what_opensearch_needs_is_written_where_it_is_wanted(small):
         ("idf.batch_size", 7, {"idf"}),
         ("teacher.max_length", 16, {"teacher", "baselines"}),
         ("data.val_queries", 11, {"prepare"}),
-        ("model.num_layers", 2, {"backbone"}),
+        ("model.num_layers", 2, {"backbone", "convert"}),
     ],
 )
 def test_a_parameter_changes_the_stages_that_read_it(small, key, value, stages):
