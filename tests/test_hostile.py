@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ def _dangers_of_call(node: ast.Call) -> Iterator[str]:
             yield f"{name}: {argument} is none of {safe}"
         if argument and (None in given or len(node.args) > 1):
             yield f"{name} with arguments that cannot be told"
-    if name.startswith("subprocess.") and ("shell" in given or not node.args or not _is_list(node.args[0])):
+    if re.fullmatch(r"subprocess\.\w+", name) and ("shell" in given or not node.args or not _is_list(node.args[0])):
         yield f"{name} with a shell, or with something else than a list of arguments"
     if "trust_remote_code" in given and constants.get("trust_remote_code") is not False:
         yield "trust_remote_code"

