@@ -120,13 +120,15 @@ def test_sparse_and_dense_forms_of_a_gradient_are_one():
         assert torch.equal(sparse, dense)
 
 
-def test_touched_rows_of_a_gradient():
+@pytest.mark.parametrize("at_once", [1, 4, V])
+def test_touched_rows_of_a_gradient(monkeypatch, at_once):
+    monkeypatch.setattr("kosplade.training.optimizer.ROWS_AT_ONCE", at_once)
     # Row 4 comes twice and adds up, row 2 cancels out, row 1 is zero.
     gradient = torch.sparse_coo_tensor(
         [[4, 2, 0, 4, 1, 2]], torch.tensor([[1.0, 2], [3, 3], [0, 5], [2, 2], [0, 0], [-3, -3]]), (V, 2)
     )
     for form in (gradient, gradient.to_dense()):
-        rows, values = touched_rows(form)
+        rows, values = (torch.cat(parts) for parts in zip(*touched_rows(form), strict=True))
         assert rows.dtype == torch.int64
         assert rows.tolist() == [0, 4]
         assert values.tolist() == [[0, 5], [3, 4]]

@@ -1,6 +1,6 @@
 """AdamW as this training needs it: a rate of its own for the decoder's bias, and embeddings updated row by row."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from kosplade.training import processes
 # How many times as far as others the biases of silent pieces move: a masked piece starts as loud as any, and a bias
 # that is to outweigh its logit has a longer way to go than one that only finds its level.
 SILENT_PACE = 2.0
+ROWS_AT_ONCE = 1 << 13  # rows of an embedding updated at once: what an update needs beside the moments stays small
 
 
 class RowAdamW(torch.optim.AdamW):
@@ -43,7 +44,6 @@ class RowAdamW(torch.optim.AdamW):
         return loss
 
     def _step_rows(self, parameter: Tensor, group: dict) -> None:
-        rows_R, gradient_RD = touched_rows(parameter.grad)
         state = self.state[parameter]
         if not state:
             state["step"] = torch.zeros(())
@@ -51,23 +51,26 @@ class RowAdamW(torch.optim.AdamW):
             state["exp_avg_sq"] = torch.zeros_like(parameter)
         state["step"] += 1
         step, (beta1, beta2) = state["step"].item(), group["betas"]
-        mean_RD = state["exp_avg"][rows_R].lerp_(gradient_RD, 1 - beta1)
-        square_RD = state["exp_avg_sq"][rows_R].mul_(beta2).addcmul_(gradient_RD, gradient_RD, value=1 - beta2)
-        state["exp_avg"][rows_R], state["exp_avg_sq"][rows_R] = mean_RD, square_RD
-        scale_RD = (square_RD / (1 - beta2**step)).sqrt_().add_(group["eps"])
-        weight_RD = parameter[rows_R].mul_(1 - group["lr"] * group["weight_decay"])
-        parameter[rows_R] = weight_RD.addcdiv_(mean_RD, scale_RD, value=-group["lr"] / (1 - beta1**step))
+        for rows_R, gradient_RD in touched_rows(parameter.grad):
+            mean_RD = state["exp_avg"][rows_R].lerp_(gradient_RD, 1 - beta1)
+            square_RD = state["exp_avg_sq"][rows_R].mul_(beta2).addcmul_(gradient_RD, gradient_RD, value=1 - beta2)
+            state["exp_avg"][rows_R], state["exp_avg_sq"][rows_R] = mean_RD, square_RD
+            scale_RD = (square_RD / (1 - beta2**step)).sqrt_().add_(group["eps"])
+            weight_RD = parameter[rows_R].mul_(1 - group["lr"] * group["weight_decay"])
+            parameter[rows_R] = weight_RD.addcdiv_(mean_RD, scale_RD, value=-group["lr"] / (1 - beta1**step))
 
 
-def touched_rows(gradient_VD: Tensor) -> tuple[Tensor, Tensor]:
-    """(rows [R] int64, their gradient [R, D]) of a sparse or dense gradient, rows of zeros left out."""
+def touched_rows(gradient_VD: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """(rows [R] int64, their gradient [R, D]) of a sparse or dense gradient, some at a time, rows of zeros left out."""
+    rows_N, values_ND = None, gradient_VD
     if gradient_VD.is_sparse:
         gradient_VD = gradient_VD.coalesce()
-        rows_R, values_RD = gradient_VD.indices()[0], gradient_VD.values()
-        is_moved = values_RD.any(dim=1)
-        return rows_R[is_moved], values_RD[is_moved]
-    rows_R = gradient_VD.any(dim=1).nonzero().squeeze(1)
-    return rows_R, gradient_VD[rows_R]
+        rows_N, values_ND = gradient_VD.indices()[0], gradient_VD.values()
+    for start in range(0, len(values_ND), ROWS_AT_ONCE):
+        values_RD = values_ND[start : start + ROWS_AT_ONCE]
+        places_R = values_RD.any(dim=1).nonzero().squeeze(1)
+        rows_R = places_R + start if rows_N is None else rows_N[places_R + start]
+        yield rows_R, values_RD[places_R]
 
 
 def prepare_embeddings(encoder: SparseEncoder, is_trained: bool) -> None:
