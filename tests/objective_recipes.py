@@ -10,6 +10,7 @@ D = torch.float64
 OFF = LossParams(
     idf_weighting=True,
     stopword_mask=True,
+    idf_prior=0.0,
     infonce_inference_free=0.0,
     infonce_siamese=0.0,
     temperature_inference_free=2.0,

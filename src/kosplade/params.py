@@ -58,6 +58,7 @@ class TeacherParams:
 class LossParams:
     idf_weighting: bool
     stopword_mask: bool
+    idf_prior: float
     infonce_inference_free: float
     infonce_siamese: float
     temperature_inference_free: float

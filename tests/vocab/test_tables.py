@@ -31,11 +31,11 @@ def message(load, path, size=3) -> str:
 
 
 def test_idf_comes_back_to_the_bit(idf):
-    idf_V, frequency_V = load_idf(idf, 3)
-    assert (idf_V.dtype, frequency_V.dtype) == (torch.float32, torch.int64)
+    idf_V, frequencies = load_idf(idf, 3)
+    assert (idf_V.dtype, frequencies.counts_V.dtype) == (torch.float32, np.int64)
     assert idf_V.numpy().tobytes() == FREQUENCIES.idf().tobytes()
-    assert frequency_V.tolist() == [0, 1, 3]
-    assert torch.load(idf, weights_only=True)["documents"] == 3
+    assert frequencies.counts_V.tolist() == [0, 1, 3]
+    assert frequencies.documents == torch.load(idf, weights_only=True)["documents"] == 3
 
 
 def test_mask_comes_back(mask):
@@ -72,6 +72,12 @@ def test_code_in_a_file_is_not_run(idf, tmp_path):
     torch.save({"idf": Harmful()}, idf)
     assert "cannot be read" in message(load_idf, idf)
     assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("documents", [2, None, 3.0, True])
+def test_documents_that_do_not_fit_their_counts(idf, documents):
+    torch.save(torch.load(idf, weights_only=True) | {"documents": documents}, idf)
+    assert message(load_idf, idf) == f"{idf}: does not hold a table of the vocabulary. Run: make prepare-v25-idf"
 
 
 def test_a_mask_where_weights_are_expected(mask):

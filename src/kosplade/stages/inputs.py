@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
 from kosplade.corpus.records import Record
@@ -14,6 +15,7 @@ from kosplade.params import Params
 from kosplade.training.run import Tables, build_trainer
 from kosplade.training.teacher import Teacher, load_teacher
 from kosplade.training.trainer import SparseTrainer
+from kosplade.vocab.prior import pseudo_documents
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
@@ -30,10 +32,13 @@ def train_folder(version: str) -> Path:
     return Path(f"outputs/train_{version}")
 
 
-def open_tables(tokenizer) -> Tables:
-    """IDF and stopword mask, checked against the tokenizer."""
-    idf_V, document_frequency_V = load_idf(IDF, len(tokenizer))
-    return Tables.build(tokenizer, idf_V, document_frequency_V, load_mask(MASK, len(tokenizer)))
+def open_tables(tokenizer, idf_prior: float) -> Tables:
+    """IDF, smoothed by `loss.idf_prior`, and stopword mask, checked against the tokenizer."""
+    idf_V, frequencies = load_idf(IDF, len(tokenizer))
+    if idf_prior:
+        idf_V = torch.from_numpy((frequencies + pseudo_documents(tokenizer, frequencies, idf_prior)).idf())
+    mask_V = load_mask(MASK, len(tokenizer))
+    return Tables.build(tokenizer, idf_V, torch.from_numpy(frequencies.counts_V), mask_V)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def open_training(params: Params) -> Training:
     if not IDF.exists():
         raise UserError("IDF weights not found. Run: make prepare-v25-idf")
     tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer)
+    tables = open_tables(tokenizer, params.loss.idf_prior)
     teacher = load_teacher(TEACHER) if params.loss.distillation else None
     records = open_triplets(TRIPLETS)
     if len(records) < params.train.batch_size:

@@ -23,13 +23,16 @@ def save_idf(path: Path, frequencies: DocumentFrequencies) -> None:
         torch.save(value, target)
 
 
-def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, Tensor]:
-    """Return (idf_V float32, document_frequency_V int64). Raises UserError if missing, broken or of another size."""
+def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, DocumentFrequencies]:
+    """Return (idf_V float32, what it was made of). Raises UserError if missing, broken or of another size."""
     value = _load(path, "IDF weights not found. Run: make prepare-v25-idf", "make prepare-v25-idf")
     tables = [value.get(name) if isinstance(value, dict) else None for name in ("idf", "document_frequency")]
     for table, dtype in zip(tables, (torch.float32, torch.int64), strict=True):
         _check(path, table, dtype, vocab_size, "make prepare-v25-idf")
-    return tables[0], tables[1]
+    documents = value.get("documents")
+    if type(documents) is not int or not 0 <= int(tables[1].max()) <= documents or tables[1].min() < 0:
+        raise UserError(f"{path}: does not hold a table of the vocabulary. Run: make prepare-v25-idf")
+    return tables[0], DocumentFrequencies(tables[1].numpy(), documents)
 
 
 def save_mask(path: Path, mask_V: np.ndarray) -> None:

@@ -1,0 +1,36 @@
+"""The tables that the stages open: the IDF of the file, or smoothed by what the tokenizer knows of Korean."""
+
+import numpy as np
+import pytest
+import torch
+
+from kosplade.stages.inputs import IDF, MASK, open_tables
+from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.tables import save_idf, save_mask
+
+
+@pytest.fixture
+def frequencies(tokenizer, tmp_path, monkeypatch):
+    """A corpus of 100 documents that knows two pieces only, in the files of the stages idf and stopwords."""
+    monkeypatch.chdir(tmp_path)
+    counts_V = np.zeros(len(tokenizer), dtype=np.int64)
+    counts_V[tokenizer.convert_tokens_to_ids(["▁사람", "▁카드"])] = 60, 40
+    found = DocumentFrequencies(counts_V, 100)
+    save_idf(IDF, found)
+    save_mask(MASK, np.zeros(len(tokenizer), dtype=bool))
+    return found
+
+
+def test_without_a_prior_the_idf_is_that_of_the_file(tokenizer, frequencies):
+    tables = open_tables(tokenizer, 0.0)
+    assert torch.equal(tables.idf_V, torch.from_numpy(frequencies.idf()))
+    assert tables.document_frequency_V.tolist() == frequencies.counts_V.tolist()
+
+
+def test_with_a_prior_common_unseen_pieces_weigh_less_than_rare_ones(tokenizer, frequencies):
+    tables = open_tables(tokenizer, 1.0)
+    common, rare = tokenizer.convert_tokens_to_ids(["▁우리", "▁셔틀"])
+    assert rare != tokenizer.unk_token_id
+    assert tables.idf_V[common] < tables.idf_V[rare]
+    # What occurs in training, and so costs less in FLOPS, is still what the corpus holds.
+    assert tables.document_frequency_V.tolist() == frequencies.counts_V.tolist()
