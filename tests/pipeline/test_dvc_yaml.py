@@ -54,6 +54,14 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports(stage):
     assert not idle, f"{stage} declares these without importing them"
 
 
+def test_a_folder_that_stages_depend_on_holds_only_what_stages_import():
+    imported = {path_of(module) for stage in PIPELINE for module in closure(module_of(stage))}
+    folders = {ROOT / dep for stage in PIPELINE.values() for dep in stage["deps"] if dep.startswith("src/")}
+    held = {path for folder in folders for path in folder.rglob("*.py") if path.stat().st_size}
+    idle = {path.relative_to(ROOT).as_posix() for path in held - imported}
+    assert not idle, "a change in these would rerun stages for nothing"
+
+
 def code_of(stage: str) -> list[ast.AST]:
     """A stage's own module, and the functions that it takes from the stages' shared module."""
     own = ast.parse(path_of(module_of(stage)).read_text(encoding="utf-8"))
