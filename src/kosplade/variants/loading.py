@@ -28,7 +28,7 @@ class Variant:
     vocab_size: int
 
     def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
-        """Served vectors [N, V] of queries, by each of `served.WAYS`."""
+        """Served vectors [Q, V] of queries, by each of `served.WAYS`."""
         return {way: self._whole(vectors) for way, vectors in self.model.queries(texts, label).items()}
 
     def documents(self, texts: list[str], label: str) -> csr_matrix:
