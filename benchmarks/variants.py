@@ -20,8 +20,6 @@ from scipy.sparse import csr_matrix
 from torch import nn
 
 from kosplade.errors import UserError
-from kosplade.export.pruned import read_texts
-from kosplade.export.variants import Variant, load_variant, write_variant
 from kosplade.files import write_json
 from kosplade.model import SparseEncoder
 from kosplade.retrieval.beir import Collection, read_collection
@@ -29,6 +27,9 @@ from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS
 from kosplade.retrieval.table import format_table
+from kosplade.variants.loading import Variant, load_variant
+from kosplade.variants.pruned import read_texts
+from kosplade.variants.writing import write_variant
 
 BATCH = 32
 REPEATS = 3

@@ -1,5 +1,6 @@
 """What only prints or compares starts at once: it imports neither torch nor transformers."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src"
 LIGHT = (
-    *("kosplade.params", "kosplade.files", "kosplade.imports.__main__"),
+    *("kosplade.params", "kosplade.files", "kosplade.imports.__main__", "kosplade.stages.evaluate"),
     *("kosplade.report.summary", "kosplade.report.sparsity", "kosplade.report.compare", "kosplade.report.pull_request"),
 )
 
@@ -20,3 +21,22 @@ def test_a_light_module_imports_nothing_heavy(module):
         [sys.executable, "-c", code], env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "--no-titles"),
+        (["--beir", "x"], 2, "required: --model"),
+        (["--bier", "x", "--model", "y"], 2, "required: --beir"),
+        (["--beir", "x", "--model", "y", "--max-query-length", "z"], 2, "invalid int value: 'z'"),
+    ],
+)
+def test_evaluate_reads_its_arguments_before_it_imports_anything_heavy(arguments, code, said):
+    command = [sys.executable, "-X", "importtime", "-m", "kosplade.stages.evaluate", *arguments]
+    done = subprocess.run(command, env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    imported = set(re.findall(r"^import time:.*\| *(\S+)$", done.stderr, re.MULTILINE))
+    assert "kosplade.stages" in imported
+    assert not {"torch", "transformers"} & imported

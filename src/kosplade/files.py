@@ -127,21 +127,27 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file of the repository; a missing or broken one is a UserError.
-
-    YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number. Aliases are refused: a few lines of
-    them can stand for gigabytes.
-    """
+    """Read a YAML file of the repository as `parse_yaml` does; a missing or broken one is a UserError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        _check_events(text)
-        return YAML(typ="safe", pure=True).load(text)
+        return parse_yaml(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} not found. Run from the root of the repository.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}). Put a file there.") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML 1.2: `-S train.learning_rate=1e-05`, written without a dot, stays a number. ValueError for what is broken.
+
+    Aliases are refused: a few lines of them can stand for gigabytes.
+    """
+    try:
+        _check_events(text)
+        return YAML(typ="safe", pure=True).load(text)
     except Exception as error:  # beside YAMLError whatever a value makes its own type raise: 2001-99-99, !!float x
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise ValueError(" ".join(str(error).split())) from None
 
 
 def _check_events(text: str) -> None:

@@ -1,6 +1,6 @@
 """params.yaml as frozen dataclasses: unknown keys, wrong types and impossible pairs are errors.
 
-Only this module and the stages know params.yaml; the library takes plain arguments. Imports nothing heavy.
+Only stages and other commands read the file; the library takes plain arguments, or one group. Imports nothing heavy.
 """
 
 import dataclasses

@@ -54,17 +54,30 @@ def test_a_stage_depends_on_exactly_the_modules_it_imports(stage):
     assert not idle, f"{stage} declares these without importing them"
 
 
+def test_a_folder_that_stages_depend_on_holds_only_what_stages_import():
+    imported = {path_of(module) for stage in PIPELINE for module in closure(module_of(stage))}
+    folders = {ROOT / dep for stage in PIPELINE.values() for dep in stage["deps"] if dep.startswith("src/")}
+    held = {path for folder in folders for path in folder.rglob("*.py") if path.stat().st_size}
+    idle = {path.relative_to(ROOT).as_posix() for path in held - imported}
+    assert not idle, "a change in these would rerun stages for nothing"
+
+
 def code_of(stage: str) -> list[ast.AST]:
-    """A stage's own module, and the functions that it takes from the stages' shared module."""
-    own = ast.parse(path_of(module_of(stage)).read_text(encoding="utf-8"))
+    """A stage's own modules, and the functions that they take from the stages' shared module."""
+    own = [
+        ast.parse(path_of(module).read_text(encoding="utf-8"))
+        for module in closure(module_of(stage)) - {SHARED}
+        if module.startswith("kosplade.stages.")
+    ]
     taken = {
         alias.name
-        for node in ast.walk(own)
+        for tree in own
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module == SHARED
         for alias in node.names
     }
     shared = ast.parse(path_of(SHARED).read_text(encoding="utf-8"))
-    return [own, *(node for node in shared.body if isinstance(node, ast.FunctionDef) and node.name in taken)]
+    return [*own, *(node for node in shared.body if isinstance(node, ast.FunctionDef) and node.name in taken)]
 
 
 def names_of_params(stage: str) -> set[str]:

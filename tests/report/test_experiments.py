@@ -126,6 +126,15 @@ def test_a_broken_file_is_one_line(repository):
     assert lines_of(error).startswith("workspace lacks what the report shows (Expecting property name")
 
 
+@pytest.mark.parametrize("name", ["main", "workspace"])
+def test_params_are_read_as_everywhere_without_aliases(repository, name):
+    write("params.yaml", "version: &v v25\nloss: {a: *v}\n")
+    git("commit", "--quiet", "--all", "-m", "alias")
+    with pytest.raises(UserError) as error:
+        load(name)
+    assert lines_of(error).startswith(f"{name} lacks what the report shows (line 2: alias *v. Write the value out.). ")
+
+
 def test_comparing_prints_the_table_and_writes_the_page(repository, capsys, monkeypatch):
     monkeypatch.setattr(compare, "run", lambda name: git("update-ref", "refs/exps/aa/bb/v25", "main"))
     compare.main(["v24", "v25"])

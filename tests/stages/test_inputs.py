@@ -29,7 +29,7 @@ def test_without_a_prior_the_idf_is_that_of_the_file(tokenizer, frequencies):
 
 def test_with_a_prior_common_unseen_pieces_weigh_less_than_rare_ones(tokenizer, frequencies):
     tables = open_tables(tokenizer, 1.0)
-    common, rare = tokenizer.convert_tokens_to_ids(["▁우리", "▁셔틀"])
+    common, rare = tokenizer.convert_tokens_to_ids(["▁우리", "▁결제"])
     assert rare != tokenizer.unk_token_id
     assert tables.idf_V[common] < tables.idf_V[rare]
     # What occurs in training, and so costs less in FLOPS, is still what the corpus holds.

@@ -196,6 +196,7 @@ def test_an_option_adds_its_weighted_term_and_a_gradient(name):
 def test_every_option_of_the_loss_is_tested_here():
     settings = {"margin_size", "min_activation_top_k", "min_activation_floor", *V24}
     settings |= {"teacher_temperature", "teacher_lexical"}  # tests/training/test_teacher.py
+    settings |= {"idf_prior"}  # tests/stages/test_inputs.py
     settings |= {"temperature_inference_free", "temperature_siamese"}
     assert {field.name for field in fields(LossParams)} == settings | set(TERMS)
 

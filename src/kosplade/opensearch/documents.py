@@ -24,7 +24,7 @@ class Document:
     @property
     def encoded(self) -> str:
         """What is encoded, as in `kosplade.retrieval.beir`: title, a line break, text; either alone if one is blank."""
-        return "\n".join(part for part in (self.title, self.text) if part.strip())
+        return "\n".join(part for part in (self.title, self.text) if not is_blank(part))
 
     @cached_property
     def sha256(self) -> str:

@@ -30,9 +30,8 @@ SPEEDS = {
 }
 
 
-def evaluate_collection(arguments: list[str]) -> None:
-    """Evaluate and print, as the command line says; a UserError is one line and exit code 1."""
-    options = _parse(arguments)
+def evaluate_collection(options: argparse.Namespace) -> None:
+    """Evaluate and print, as the options of kosplade.stages.evaluate say; a UserError is one line and exit code 1."""
     try:
         collection = read_collection(options.beir, options.split, with_titles=not options.no_titles)
         params = load_params()
@@ -40,22 +39,6 @@ def evaluate_collection(arguments: list[str]) -> None:
         print(_write(options, collection, params, found, speeds))
     except UserError as error:
         sys.exit(f"Error: {error}")
-
-
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m kosplade.stages.evaluate", description="Evaluate exported models on a BEIR folder."
-    )
-    parser.add_argument("--beir", type=Path, required=True, metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels/")
-    parser.add_argument(
-        "--model", type=Path, required=True, action="append", metavar="DIR", help="an exported model; may be repeated"
-    )
-    parser.add_argument("--split", default="test", help="file of qrels/ (default: test)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
-    parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")
-    parser.add_argument("--max-query-length", type=int, default=64, help="pieces of a query (default: 64)")
-    parser.add_argument("--max-document-length", type=int, default=512, help="pieces of a document (default: 512)")
-    return parser.parse_args(arguments)
 
 
 def _search(

@@ -8,10 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kosplade.errors import UserError
+from kosplade.files import parse_yaml
 
 METRICS = ("eval", "eval_by_kind", "sparsity", "cost")
 CURVES = "metrics/train/plots/metrics"
@@ -70,7 +68,7 @@ def load(name: str) -> Experiment:
     source = _Workspace() if name == WORKSPACE else _Commit(_resolve(name))
     try:
         return _read(name, source)
-    except (OSError, KeyError, ValueError, YAMLError) as error:
+    except (OSError, KeyError, ValueError) as error:
         # A commit older than these files lacks them; one whose outs are not cached here cannot show them.
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
         raise UserError(f"{name} lacks what the report shows ({what}). {_remedy(name)}") from None
@@ -147,7 +145,7 @@ def _remedy(name: str) -> str:
 
 
 def _read(name: str, source: _Workspace | _Commit) -> Experiment:
-    params = YAML(typ="safe", pure=True).load(source.tracked("params.yaml"))
+    params = parse_yaml(source.tracked("params.yaml"))
     metrics = {stem: json.loads(source.tracked(f"metrics/{stem}.json")) for stem in METRICS}
     pruning = list(csv.DictReader(source.tracked("metrics/pruning.tsv").splitlines(), delimiter="\t"))
     views = {stem: json.loads(source.cached(f"outputs/eval_{params['version']}/{stem}.json")) for stem in VIEWS}

@@ -1,4 +1,4 @@
-"""Draws the heaviest pieces of one text in two exports: `python -m kosplade.report.picture V24_DIR V25_DIR OUT.svg`.
+"""Draws the heaviest pieces of one text in two trainings: `python -m kosplade.report.picture V24_DIR V25_DIR OUT.svg`.
 
 The folders are outs of the stage `train`; another experiment's comes by `dvc get . outputs/train_v24 --rev v24`. Raw
 weights, before the stopword mask: what each recipe taught the model.

@@ -16,7 +16,7 @@ def inference_free(pieces: Sequence[Sequence[int]], weight_V: np.ndarray) -> csr
 
 
 def without(vectors_NV: csr_matrix, hidden_V: np.ndarray) -> csr_matrix:
-    """The vectors with the pieces of `hidden_V` (bool) taken out."""
+    """A copy of the vectors, CSR [N, V], with the pieces of `hidden_V` (bool) taken out."""
     kept = vectors_NV.copy()
     kept.data[hidden_V[kept.indices]] = 0
     kept.eliminate_zeros()

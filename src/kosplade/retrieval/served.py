@@ -54,14 +54,14 @@ class ServedModel:
         )
 
     def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
-        """Served vectors of queries, by each of WAYS."""
+        """Served vectors of queries, CSR [Q, V], by each of WAYS."""
         return {
             "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V),
             "siamese": without(self.raw(texts, "query", label), self.hidden_V),
         }
 
     def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
-        """Served vectors of documents at `pieces_P`."""
+        """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids)."""
         return without(self.raw(texts, "document", label, pieces_P), self.hidden_V)
 
     def reachable(self, documents: list[str], *queries: csr_matrix) -> np.ndarray:
@@ -83,7 +83,7 @@ class ServedModel:
 def load_export(folder: Path, *, max_query_length: int, max_document_length: int, batch_size: int) -> ServedModel:
     """A folder that the stage `convert` wrote: what is not served is in its decoder's bias already.
 
-    Raises UserError for a folder that is none, and for an idf.json of another vocabulary.
+    Raises UserError for a folder that is none or is damaged, and for a tokenizer or idf.json of another vocabulary.
     """
     remedy = "Run: make convert-v25-hf"
     if not (folder / "config.json").is_file():

@@ -122,7 +122,10 @@ def _change(sign: int, base: float | None, new: float | None) -> dict[str, str]:
 
 
 def kind_rows(base: Experiment, new: Experiment) -> list[dict]:
-    """nDCG@10 with its interval by kind of query: cells of `systems_shown`, None where a system was not measured."""
+    """nDCG@10 with its interval by kind of query, None where it was not measured.
+
+    Cells are those of each way of querying, in `base` and in `new`, then those of `baselines_shown`.
+    """
     of_base, of_new = (one.metrics["eval_by_kind"] for one in (base, new))
     of_base, of_new = of_base[reported_split(of_base)], of_new[reported_split(of_new)]
     rows = []

@@ -13,12 +13,14 @@ from tokenizers import Tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from kosplade.errors import UserError
-from kosplade.export import onnx as onnx_file
 from kosplade.export.huggingface import write_folder
-from kosplade.export.pruned import _renumbered, _state, kept_pieces
 from kosplade.export.sentence_transformers import write_sentence_transformers
-from kosplade.export.variants import load_variant, main, write_variant
 from kosplade.model import SparseEncoder
+from kosplade.variants import onnx as onnx_file
+from kosplade.variants.__main__ import main
+from kosplade.variants.loading import load_variant
+from kosplade.variants.pruned import _renumbered, _state, kept_pieces
+from kosplade.variants.writing import write_variant
 from kosplade.vocab.pieces import hangul_mask, piece_strings
 from kosplade.vocab.unigram import unigram_tokenizer
 

@@ -29,6 +29,8 @@ def kept_pieces(tokenizer: PreTrainedTokenizerBase, texts: list[str] | None) -> 
     Read as before are all texts that are normalised to such characters; with `texts` only these themselves and those
     without ASCII letters, since other Latin words are cut smaller: every piece of their best segmentation is still
     there, and nothing is added. Foreign letters become unknown. Weights of dropped pieces are lost.
+
+    Raises UserError for a tokenizer that cannot be pruned.
     """
     pieces = piece_strings(tokenizer)
     kept_V = np.array([_is_korean(piece) for piece in pieces])
@@ -113,7 +115,7 @@ def _renumbered(state: dict, kept_v: np.ndarray, new: np.ndarray) -> dict:
 
 
 def read_texts(file: Path) -> list[str]:
-    """Titles and texts of a JSONL file such as a BEIR folder's corpus.jsonl."""
+    """Titles and texts of a JSONL file such as a BEIR folder's corpus.jsonl; UserError for one without texts."""
     records = list(read_jsonl(file, ("text",))) if file.is_file() else []
     if not records:
         raise UserError(f"{file}: no texts. --texts takes a JSONL file with a field 'text'.")

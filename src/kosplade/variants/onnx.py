@@ -78,7 +78,10 @@ def _quiet() -> Iterator[None]:
 
 
 class OnnxEncoder(SparseEncoder):
-    """A SparseEncoder whose forward is onnxruntime's, on CPU, with as many threads as torch."""
+    """A SparseEncoder whose forward is onnxruntime's, on CPU, with as many threads as torch.
+
+    Raises UserError for a file that onnxruntime cannot load.
+    """
 
     def __init__(self, file: Path, vocab_size: int):
         nn.Module.__init__(self)
