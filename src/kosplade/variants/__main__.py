@@ -1,4 +1,4 @@
-"""Write a smaller or faster form of an exported folder: `python -m kosplade.variants MODEL OUTPUT --kind ...`."""
+"""Write another form of an exported folder: `python -m kosplade.variants MODEL OUTPUT --kind ...`."""
 
 import argparse
 import sys
@@ -15,10 +15,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="an export; for onnx and int8 also a pruned one")
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="a new folder, or a variant to replace")
     parser.add_argument("--kind", choices=KINDS, required=True)
-    parser.add_argument("--texts", type=Path, metavar="JSONL", help="pruned: of Latin words only its pieces stay")
+    parser.add_argument(
+        "--texts", type=Path, metavar="JSONL", help="recounted: what to count; pruned: of Latin words its pieces stay"
+    )
     options = parser.parse_args(arguments)
-    if options.texts and options.kind != "pruned":
-        parser.error("--texts is for --kind pruned; make that first, then the other kind of it")
+    if options.texts and options.kind not in ("pruned", "recounted"):
+        parser.error("--texts is for --kind pruned and recounted; make that first, then the other kind of it")
+    if options.kind == "recounted" and not options.texts:
+        parser.error("--kind recounted needs --texts, such as a BEIR folder's corpus.jsonl")
     try:
         texts = None if options.texts is None else read_texts(options.texts)
         print(write_variant(options.model, options.output, options.kind, texts))

@@ -115,8 +115,9 @@ def _renumbered(state: dict, kept_v: np.ndarray, new: np.ndarray) -> dict:
 
 
 def read_texts(file: Path) -> list[str]:
-    """Titles and texts of a JSONL file such as a BEIR folder's corpus.jsonl; UserError for one without texts."""
+    """Documents, titles included, of a JSONL file such as a BEIR folder's corpus.jsonl; UserError for one without."""
     records = list(read_jsonl(file, ("text",))) if file.is_file() else []
     if not records:
         raise UserError(f"{file}: no texts. --texts takes a JSONL file with a field 'text'.")
-    return [record[key] for record in records for key in ("title", "text") if isinstance(record.get(key), str)]
+    parts = ([record.get(key) for key in ("title", "text")] for record in records)
+    return ["\n".join(part for part in one if isinstance(part, str)) for one in parts]

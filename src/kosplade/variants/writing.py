@@ -8,16 +8,18 @@ from kosplade.files import replacing, write_json
 from kosplade.variants.loading import ABOUT, LENGTHS, load_variant
 from kosplade.variants.onnx import FILE, write_int8, write_onnx
 from kosplade.variants.pruned import kept_pieces, write_pruned
+from kosplade.variants.recounted import write_recounted
 
-KINDS = ("pruned", "onnx", "int8")
+KINDS = ("pruned", "onnx", "int8", "recounted")
 BESIDE = ("config.json", "idf.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
 
 
 def write_variant(source: Path, output: Path, kind: str, texts: list[str] | None = None) -> str:
     """Write one of KINDS of the export `source` to `output`; return the line to print.
 
-    `texts` are for pruned (see `kept_pieces`). Raises UserError where `output` is anything but a variant, and for a
-    source that is no export, or a variant other than a pruned one that becomes onnx or int8.
+    `texts` are for pruned (see `kept_pieces`) and recounted, which needs some. Raises UserError where `output` is
+    anything but a variant, and for a source that is no export, or a variant other than a pruned one that becomes onnx
+    or int8.
     """
     if output.exists() and not (output / ABOUT).is_file():
         raise UserError(f"{output} is there and is no variant. Choose another OUTPUT.")
@@ -32,6 +34,8 @@ def write_variant(source: Path, output: Path, kind: str, texts: list[str] | None
         target.mkdir()
         if kind == "pruned":
             write_pruned(model, pieces_v, texts or [], target)
+        elif kind == "recounted":
+            write_recounted(model, source, texts or [], target)
         else:
             {"onnx": write_onnx, "int8": write_int8}[kind](model.encoder, target / FILE)
             for name in BESIDE:
