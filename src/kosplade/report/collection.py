@@ -13,9 +13,11 @@ from kosplade.retrieval.baselines import BASELINES, Baselines, Found, sparse_fou
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
 from kosplade.retrieval.dense import DenseEncoder
+from kosplade.retrieval.encoding import inference_free
 from kosplade.retrieval.evaluation import evaluate_runs
+from kosplade.retrieval.recounting import recounted_weights
 from kosplade.retrieval.search import to_run
-from kosplade.retrieval.served import WAYS, ServedModel, load_export
+from kosplade.retrieval.served import ServedModel, load_export
 from kosplade.retrieval.table import format_table
 from kosplade.retrieval.trec import write_run
 
@@ -59,7 +61,7 @@ def _search(
             "query": model.plain_pieces(collection.queries, "query"),
             "document": model.plain_pieces(collection.documents, "document"),
         }
-        for way, one, speed in _of_model(model, collection, name, params.eval.depth):
+        for way, one, speed in _of_model(model, collection, name, params.eval.depth, options.recount):
             found[f"{name}.{way}"], speeds[f"{name}.{way}"] = one, speed
     dense = DenseEncoder(params.teacher)
     baselines = Baselines(
@@ -73,15 +75,18 @@ def _search(
     return found | baselines.search(collection.queries, pieces["query"], params.eval.depth, "queries"), speeds
 
 
-def _of_model(model: ServedModel, collection: Collection, name: str, depth: int):
-    """Yield (way, Found, speeds) of both ways of querying one model."""
+def _of_model(model: ServedModel, collection: Collection, name: str, depth: int, recount: bool):
+    """Yield (way, Found, speeds) of each way of querying one model."""
     queries = model.queries(collection.queries, f"{name}: queries")
+    if recount:
+        weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
+        queries["recounted"] = inference_free(model.pieces(collection.queries, "query"), weight_V)
     reachable_P = model.reachable(collection.documents, *queries.values())
     started = time.perf_counter()
     documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
     documents_a_second = len(collection.documents) / (time.perf_counter() - started)
     index = ApproximateIndex(documents_NV)
-    for way in WAYS:
+    for way in queries:
         found = sparse_found(queries[way], documents_NV, depth)
         approximate = approximate_cost(found.ids_QK, queries[way], index)
         speed = {

@@ -34,6 +34,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--split", default="test", help="file of qrels/ (default: test)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
     parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")
+    parser.add_argument(
+        "--recount", action="store_true", help="also inference-free queries by the IDF of the collection itself"
+    )
     parser.add_argument("--max-query-length", type=int, default=64, help="pieces of a query (default: 64)")
     parser.add_argument("--max-document-length", type=int, default=512, help="pieces of a document (default: 512)")
     return parser.parse_args(arguments)

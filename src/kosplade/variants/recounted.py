@@ -7,16 +7,14 @@ speeches and in every document of a collection of laws. Counting the collection 
 import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.files import write_json
+from kosplade.retrieval.recounting import recounted_weights
 from kosplade.retrieval.served import ServedModel
-from kosplade.vocab.idf import count_documents
 from kosplade.vocab.pieces import piece_strings
 
-TEXTS_AT_ONCE = 1024
 MODEL = ("config.json", "model*.safetensors*", "tokenizer*.json", "special_tokens_map.json")
 
 
@@ -29,8 +27,7 @@ def write_recounted(model: ServedModel, source: Path, texts: list[str], folder: 
     for pattern in MODEL:
         for file in source.glob(pattern):
             shutil.copyfile(file, folder / file.name)
-    idf_V = count_documents(texts, model.tokenizer, TEXTS_AT_ONCE, "recounted: pieces", len(texts)).idf()
-    weight_V = np.where(model.hidden_V, np.float32(0), idf_V)
+    weight_V = recounted_weights(model, texts, "recounted: pieces")
     write_json(folder / "idf.json", dict(zip(piece_strings(model.tokenizer), weight_V.tolist(), strict=True)))
     write_sentence_transformers(
         folder,
