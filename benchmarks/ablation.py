@@ -17,13 +17,14 @@ from kosplade.export.card import reported_split
 from kosplade.report.experiments import experiment, git
 from kosplade.retrieval.table import format_table
 
-PLAIN = ("loss.distillation=0", "loss.morphemes=0")
+PLAIN = ("loss.distillation=0", "loss.morphemes=0", "loss.idf_prior=0")
 ROWS = {
     # row: settings beside the defaults of params.yaml
     "v24": ("version=v24", "loss.idf_weighting=false", "loss.stopword_mask=false"),
     "guide": (*PLAIN, "loss.infonce_inference_free=0"),
     "idf-in-score": PLAIN,
-    "distillation": ("loss.morphemes=0",),
+    "distillation": ("loss.morphemes=0", "loss.idf_prior=0"),
+    "morphemes": ("loss.idf_prior=0",),
     "v25": (),
     "hard-negatives": ("train.hard_negatives=1",),
     "no-mask": ("version=no-mask", "loss.stopword_mask=false"),

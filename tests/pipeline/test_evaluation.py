@@ -16,7 +16,7 @@ EVALUATE = ("python", "-m", "kosplade.stages.evaluate", "--beir", "data/v24.0", 
 @pytest.fixture(scope="module")
 def table(small) -> str:
     """What the command prints; its files lie in outputs/beir/v24.0."""
-    return small.run(*EVALUATE, "--model", "huggingface/v25/best", *LENGTHS).stdout
+    return small.run(*EVALUATE, "--model", "huggingface/v25/best", "--recount", *LENGTHS).stdout
 
 
 def read(small, name: str) -> dict:
@@ -40,10 +40,20 @@ def test_the_export_gives_the_figures_of_the_stage(small, table):
 
 def test_speeds_are_measured_for_the_model(small, table):
     speed = read(small, "outputs/beir/v24.0/val.json")["speed"]
-    assert set(speed) == {"v25.inference_free", "v25.siamese"}
+    assert set(speed) == {"v25.inference_free", "v25.siamese", "v25.recounted"}
     for figures in speed.values():
         assert min(figures.values()) > 0
         assert figures["recall10"] <= 1
+
+
+def test_recounted_queries_have_the_same_pieces_with_other_weights(small, table):
+    figures = read(small, "outputs/beir/v24.0/val.json")
+    costs = figures["cost"]
+    assert costs["v25.recounted"] == costs["v25.inference_free"]
+    assert f"| v25.recounted | {figures['v25.recounted']['ndcg10']:.3f}" in " ".join(table.split())
+    runs = [small.folder / f"outputs/beir/v24.0/val.v25.{way}.trec" for way in ("recounted", "inference_free")]
+    scores = [[line.split()[4] for line in run.read_text().splitlines()] for run in runs]
+    assert scores[0] != scores[1]
 
 
 def test_others_compute_the_same_of_the_runs(small, table):

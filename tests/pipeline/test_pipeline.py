@@ -85,6 +85,7 @@ def test_what_opensearch_needs_is_written_where_it_is_wanted(small):
         ("lambda_flops", 0.5, {"verify", "train"}),
         ("idf_alpha", 1.0, {"verify", "train"}),
         ("loss.margin", 0.5, {"verify", "train"}),
+        ("loss.idf_prior", 0.0, {"verify", "train", "eval", "convert"}),
         ("train.weight_decay", 0.5, {"verify", "train"}),
         ("train.epochs", 3, {"train"}),
         ("verify.samples", 32, {"verify"}),
