@@ -135,6 +135,14 @@ def test_params_are_read_as_everywhere_without_aliases(repository, name):
     assert lines_of(error).startswith(f"{name} lacks what the report shows (line 2: alias *v. Write the value out.). ")
 
 
+@pytest.mark.parametrize(("path", "text"), [("params.yaml", "- v25\n"), ("metrics/pruning.tsv", "max_ratio\n0\t1\n")])
+def test_a_file_of_another_shape_is_one_line(repository, path, text):
+    write(path, text)
+    with pytest.raises(UserError) as error:
+        load("workspace")
+    assert lines_of(error).startswith("workspace lacks what the report shows (")
+
+
 def test_comparing_prints_the_table_and_writes_the_page(repository, capsys, monkeypatch):
     monkeypatch.setattr(compare, "run", lambda name: git("update-ref", "refs/exps/aa/bb/v25", "main"))
     compare.main(["v24", "v25"])

@@ -68,7 +68,7 @@ def load(name: str) -> Experiment:
     source = _Workspace() if name == WORKSPACE else _Commit(_resolve(name))
     try:
         return _read(name, source)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         # A commit older than these files lacks them; one whose outs are not cached here cannot show them.
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
         raise UserError(f"{name} lacks what the report shows ({what}). {_remedy(name)}") from None
