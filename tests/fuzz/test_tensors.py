@@ -150,10 +150,12 @@ def test_tables_of_the_vocabulary(folder, data, is_mask, value):
         found, message = outcome(lambda: load_mask(path, 3) if is_mask else load_idf(path, 3))
         if message is None:
             assert value is None
-            tables = [found] if is_mask else found
-            assert [(table.dtype, table.shape) for table in tables] == (
-                [(torch.bool, (3,))] if is_mask else [(torch.float32, (3,)), (torch.int64, (3,))]
-            )
+            table = found if is_mask else found[0]
+            assert (table.dtype, table.shape) == (torch.bool if is_mask else torch.float32, (3,))
+            if not is_mask:
+                counts_V = found[1].counts_V
+                assert (counts_V.dtype, counts_V.shape) == (np.int64, (3,))
+                assert 0 <= counts_V.min() <= counts_V.max() <= found[1].documents
         else:
             assert message.startswith(f"{path}: ")
             assert "Run: make prepare-v25-" in message
