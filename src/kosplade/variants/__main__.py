@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.variants.pruned import read_texts
+from kosplade.opensearch.documents import count_documents, read_documents
 from kosplade.variants.writing import KINDS, write_variant
 
 
@@ -21,10 +21,11 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     if options.texts and options.kind not in ("pruned", "recounted"):
         parser.error("--texts is for --kind pruned and recounted; make that first, then the other kind of it")
-    if options.kind == "recounted" and not options.texts:
-        parser.error("--kind recounted needs --texts, such as a BEIR folder's corpus.jsonl")
     try:
-        texts = None if options.texts is None else read_texts(options.texts)
+        texts = []
+        if options.texts:
+            count_documents(options.texts)  # names what is wrong with the file as a whole
+            texts = [document.encoded for document in read_documents(options.texts)]
         print(write_variant(options.model, options.output, options.kind, texts))
     except UserError as error:
         sys.exit(f"Error: {error}")

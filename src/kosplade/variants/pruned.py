@@ -7,6 +7,7 @@ costs is measured there too.
 
 import json
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,13 @@ from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
-from kosplade.files import read_jsonl, write_json
+from kosplade.files import write_json
 from kosplade.retrieval.served import ServedModel
 from kosplade.vocab.pieces import SPACE, piece_strings, special_ids
 from kosplade.vocab.tokenizer import load_tokenizer
 
 
-def kept_pieces(tokenizer: PreTrainedTokenizerBase, texts: list[str] | None) -> np.ndarray:
+def kept_pieces(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> np.ndarray:
     """Sorted ids of the pieces that stay: those without letters other than Hangul and ASCII, and special pieces.
 
     With `texts`, pieces with ASCII letters stay only if a text uses them or they are a single character.
@@ -34,11 +35,11 @@ def kept_pieces(tokenizer: PreTrainedTokenizerBase, texts: list[str] | None) -> 
     """
     pieces = piece_strings(tokenizer)
     kept_V = np.array([_is_korean(piece) for piece in pieces])
-    if texts is not None:
+    if texts:
         latin_V = np.array([any(c.isascii() and c.isalpha() for c in piece) for piece in pieces])
         single_V = np.array([len(piece.removeprefix(SPACE)) == 1 for piece in pieces])
         kept_V &= ~latin_V | single_V
-        for ids in tokenizer(texts, verbose=False)["input_ids"]:
+        for ids in tokenizer(list(texts), verbose=False)["input_ids"]:
             kept_V[ids] = True
     kept_V[special_ids(tokenizer)] = True
     kept_V[: tokenizer.pad_token_id + 1] = True  # XLM-R counts positions from the id of padding
@@ -54,7 +55,7 @@ def _is_korean(piece: str) -> bool:
     )
 
 
-def write_pruned(model: ServedModel, kept_v: np.ndarray, texts: list[str], folder: Path) -> None:
+def write_pruned(model: ServedModel, kept_v: np.ndarray, texts: Sequence[str], folder: Path) -> None:
     """Write `model` with the pieces `kept_v` (sorted ids) alone into `folder`, as the stage `convert` writes an export.
 
     Raises UserError for a tokenizer that cannot be pruned, and where one of `texts` would be cut differently.
@@ -112,12 +113,3 @@ def _renumbered(state: dict, kept_v: np.ndarray, new: np.ndarray) -> dict:
     for token in state["post_processor"]["special_tokens"].values():
         token["ids"] = new[token["ids"]].tolist()
     return state
-
-
-def read_texts(file: Path) -> list[str]:
-    """Documents, titles included, of a JSONL file such as a BEIR folder's corpus.jsonl; UserError for one without."""
-    records = list(read_jsonl(file, ("text",))) if file.is_file() else []
-    if not records:
-        raise UserError(f"{file}: no texts. --texts takes a JSONL file with a field 'text'.")
-    parts = ([record.get(key) for key in ("title", "text")] for record in records)
-    return ["\n".join(part for part in one if isinstance(part, str)) for one in parts]

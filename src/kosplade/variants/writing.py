@@ -1,6 +1,7 @@
 """Write a variant of an export into a folder of its own."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from kosplade.errors import UserError
@@ -14,13 +15,14 @@ KINDS = ("pruned", "onnx", "int8", "recounted")
 BESIDE = ("config.json", "idf.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
 
 
-def write_variant(source: Path, output: Path, kind: str, texts: list[str] | None = None) -> str:
+def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = ()) -> str:
     """Write one of KINDS of the export `source` to `output`; return the line to print.
 
-    `texts` are for pruned (see `kept_pieces`) and recounted, which needs some. Raises UserError where `output` is
-    anything but a variant, and for a source that is no export, or a variant other than a pruned one that becomes onnx
-    or int8.
+    `texts` are for pruned (see `kept_pieces`) and recounted. Raises UserError where recounted has none, where `output`
+    is anything but a variant, and for a source that is no export, or a variant of a kind that this one is not made of.
     """
+    if kind == "recounted" and not texts:
+        raise UserError("recounted counts the pieces of texts. Name some: --texts corpus.jsonl")
     if output.exists() and not (output / ABOUT).is_file():
         raise UserError(f"{output} is there and is no variant. Choose another OUTPUT.")
     if output.resolve() in (source.resolve(), *source.resolve().parents):
@@ -33,9 +35,9 @@ def write_variant(source: Path, output: Path, kind: str, texts: list[str] | None
     with replacing(output) as target:
         target.mkdir()
         if kind == "pruned":
-            write_pruned(model, pieces_v, texts or [], target)
+            write_pruned(model, pieces_v, texts, target)
         elif kind == "recounted":
-            write_recounted(model, source, texts or [], target)
+            write_recounted(model, source, texts, target)
         else:
             {"onnx": write_onnx, "int8": write_int8}[kind](model.encoder, target / FILE)
             for name in BESIDE:
