@@ -3,7 +3,7 @@
 import torch
 
 from kosplade.params import LossParams
-from kosplade.training.batches import occurring_pieces
+from kosplade.training.batches import occurring_pieces, wanted_weights
 from kosplade.training.objective import Step
 
 D = torch.float64
@@ -36,7 +36,9 @@ TERMS = (
 
 def step_of(query, document, batch, pieces, vocab=8) -> Step:
     """The weights with what the objective knows of the texts; the teacher's logits are its scores / .5."""
-    kinds = ("query", "document", "document_morpheme")
-    has = [occurring_pieces(batch[f"{kind}_ids"], batch[f"{kind}_mask"], vocab) for kind in kinds]
-    query_has, document_has, morphemes = (has_BV[:, pieces] for has_BV in has)
-    return Step(query, document, query_has, document_has, batch["teacher"] / 0.5, morphemes)
+    query_has, document_has = (
+        occurring_pieces(batch[f"{side}_ids"], batch[f"{side}_mask"], vocab)[:, pieces]
+        for side in ("query", "document")
+    )
+    wanted = wanted_weights(batch["document_morpheme_ids"], batch["document_morpheme_targets"], vocab)[:, pieces]
+    return Step(query, document, query_has, document_has, batch["teacher"] / 0.5, wanted)

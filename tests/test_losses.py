@@ -73,13 +73,15 @@ def test_margin_looks_at_the_querys_own_negatives():
 
 
 def test_reach():
-    wanted = torch.tensor([[True, True, False], [False, True, True]])
+    wanted = torch.tensor([[True, True, False], [False, True, True]])  # at weight 1
     # Text 0: relu(1 - 3) = 0, relu(1 - .5) = .5; text 1: .75, 1. Sum 2.25 over 4 wanted.
     assert losses.reach(tensor(WEIGHTS), wanted).item() == 0.5625
     # It stops paying once the piece is there (3.0) and never asks for what is not wanted.
     assert gradient(lambda x: losses.reach(x, wanted), WEIGHTS) == [[0, -0.25, 0], [0, -0.25, -0.25]]
-    # Target .4: only text 1 falls short, .15 + .4, over 4.
-    assert losses.reach(tensor(WEIGHTS), wanted, target=0.4).item() == pytest.approx(0.1375)
+    # Each entry has a target of its own: 3.5 - 3 = .5, .4 is reached; .4 - .25 = .15, 2 - 0. Sum 2.65 over 4.
+    targets = tensor([[3.5, 0.4, 0.0], [0.0, 0.4, 2.0]])
+    assert losses.reach(tensor(WEIGHTS), targets).item() == pytest.approx(0.6625)
+    assert gradient(lambda x: losses.reach(x, targets), WEIGHTS) == [[-0.25, 0, 0], [0, -0.25, -0.25]]
 
 
 def test_reach_without_anything_wanted_is_zero():

@@ -34,14 +34,15 @@ def margin(scores_BN: Tensor, hard_negatives: int, size: float) -> Tensor:
     return F.relu(size - positive_B1 + rows_BH).mean()
 
 
-def reach(weights_NP: Tensor, wanted_NP: Tensor, target: float = 1.0) -> Tensor:
-    """mean relu(target - weight) over the wanted (bool) entries; 0 where nothing is wanted.
+def reach(weights_NP: Tensor, target_NP: Tensor) -> Tensor:
+    """mean relu(target - weight) over the entries with a target above zero; 0 where there is none.
 
-    `self_reconstruction` wants a text's own semantic pieces, `positive` the query's semantic pieces in its positive.
-    Unlike a linear reward it is bounded and stops paying once a piece is present.
+    `self_reconstruction` wants a text's own semantic pieces, `positive` the query's semantic pieces in its positive
+    (bool targets: weight 1), `morphemes` those of a document's morphemes by how often they occur. Unlike a linear
+    reward it is bounded and stops paying once a piece is present.
     """
-    short = F.relu(target - weights_NP) * wanted_NP
-    return short.sum() / wanted_NP.sum().clamp(min=1)
+    # Weights are not negative: where the target is 0 nothing is short.
+    return F.relu(target_NP.to(weights_NP.dtype) - weights_NP).sum() / (target_NP > 0).sum().clamp(min=1)
 
 
 def min_activation(weights_NP: Tensor, top_k: int, floor: float) -> Tensor:

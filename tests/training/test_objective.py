@@ -24,7 +24,7 @@ BATCH = {
     "document_ids": torch.tensor([[0, 4, 2, 1], [0, 6, 3, 2]]),
     "document_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]]),
     "document_morpheme_ids": torch.tensor([[4, 7], [3, 0]]),
-    "document_morpheme_mask": torch.tensor([[1, 1], [1, 0]]),
+    "document_morpheme_targets": torch.tensor([[1.5, 1.0], [1.0, 0.0]]),
     "teacher": torch.tensor([[0.9, 0.4], [0.6, 0.6]], dtype=D),
 }
 #                          <s>  pad </s>   3    4    5    6    7
@@ -152,9 +152,10 @@ def test_positive_and_self_reconstruction_by_hand():
 
 
 def test_morphemes_by_hand():
-    # The first document wants 4 (1) and 7 (0, missing 1); the second wants masked 3, which does not count: 1 over 2.
+    # The first document wants 4 at 1.5 (it has 1) and 7 at 1 (it has 0); the second wants masked 3, which does not
+    # count, and pads with piece 0, which nobody wants: 1.5 over 2.
     _, terms = compute(objective(morphemes=1.0))
-    assert terms["morphemes"].item() == 0.5
+    assert terms["morphemes"].item() == 0.75
 
 
 def test_min_activation_by_hand():

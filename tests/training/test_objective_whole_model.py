@@ -66,8 +66,9 @@ def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
     ]
     present = [torch.relu(1 - document[i, v]) for i in range(count) for v in own_q[i] if served[v]]
     own = [torch.relu(1 - document[i, v]) for i in range(len(document)) for v in own_d[i] if served[v]]
-    wanted = [set(row.tolist()) for row in batch["document_morpheme_ids"]]
-    missing = [torch.relu(1 - document[i, v]) for i in range(len(document)) for v in wanted[i] if served[v]]
+    wanted = zip(batch["document_morpheme_ids"].tolist(), batch["document_morpheme_targets"].tolist(), strict=True)
+    asked = [dict(sorted(zip(*row, strict=True), key=lambda pair: pair[1])) for row in wanted]  # of two the larger
+    missing = [torch.relu(asked[i][v] - document[i, v]) for i in range(len(document)) for v in asked[i] if served[v]]
     tops = [d[served].sort(descending=True).values[: recipe.min_activation_top_k].mean() for d in document]
     low_tops = [torch.relu(recipe.min_activation_floor - top) for top in tops]
     return (
@@ -96,7 +97,7 @@ def test_loss_and_gradients_equal_those_from_full_logits(tiny_mlm, changes):
         batch[f"{side}_mask"] = mask
     batch["teacher"] = torch.rand(3, 9, generator=generator, dtype=D)
     batch["document_morpheme_ids"] = torch.randint(5, 40, (9, 4), generator=generator)
-    batch["document_morpheme_mask"] = torch.ones(9, 4, dtype=torch.long)
+    batch["document_morpheme_targets"] = 1 + torch.rand(9, 4, generator=generator)
     frequency = torch.randint(0, 4, (40,), generator=generator)
     idf = torch.rand(40, generator=generator, dtype=D) * 3
     special = torch.arange(40) < 5

@@ -31,9 +31,9 @@ class Collator:
     """Turns B records into a batch of B queries and N = B * (1 + hard_negatives) documents, positives first.
 
     Returns query_ids, query_mask [B, L], document_ids, document_mask [N, L] (int64); with a teacher, the rows of its
-    files teacher_query [B] and teacher_document [N] (int64); with `morphemes`, document_morpheme_ids and
-    document_morpheme_mask [N, W] (int64). Documents from row B + i * H on are the hard negatives of query i. Raises
-    UserError for a text that the teacher never saw.
+    files teacher_query [B] and teacher_document [N] (int64); with `morphemes`, document_morpheme_ids (int64) and
+    document_morpheme_targets (float32) [N, W]. Documents from row B + i * H on are the hard negatives of query i.
+    Raises UserError for a text that the teacher never saw.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -62,7 +62,7 @@ class Collator:
             batch["teacher_query"] = torch.from_numpy(self.teacher.queries.rows(queries))
             batch["teacher_document"] = torch.from_numpy(self.teacher.documents.rows(documents))
         if self.morphemes is not None:
-            batch["document_morpheme_ids"], batch["document_morpheme_mask"] = self.morphemes(documents)
+            batch["document_morpheme_ids"], batch["document_morpheme_targets"] = self.morphemes(documents)
         return batch
 
 
@@ -71,3 +71,9 @@ def occurring_pieces(ids_BL: Tensor, mask_BL: Tensor, vocab_size: int) -> Tensor
     occurs_BV = torch.zeros(len(ids_BL), vocab_size + 1, dtype=torch.bool, device=ids_BL.device)
     occurs_BV.scatter_(1, torch.where(mask_BL.bool(), ids_BL, vocab_size), True)
     return occurs_BV[:, :vocab_size]
+
+
+def wanted_weights(ids_NW: Tensor, targets_NW: Tensor, vocab_size: int) -> Tensor:
+    """float32 [N, V]: the target of every piece of the vocabulary, 0 for those that a text does not ask for."""
+    wanted_NV = torch.zeros(len(ids_NW), vocab_size, device=ids_NW.device)
+    return wanted_NV.scatter_reduce_(1, ids_NW, targets_NW, "amax")

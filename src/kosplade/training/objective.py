@@ -14,8 +14,8 @@ class Step:
     """What the objective sees of one step, of all processes together: B queries, N documents, P computed pieces.
 
     query_BP and document_NP are raw weights, float32; query_has_BP and document_has_NP (bool) say which pieces occur in
-    the texts, morphemes_NP (bool) which stand for morphemes of the documents; teacher_BN (float32) are the teacher's
-    logits. Documents stand as `Collator` orders them.
+    the texts; morphemes_NP (float32) is what the documents should weigh for their morphemes, 0 where there is none;
+    teacher_BN (float32) are the teacher's logits. Documents stand as `Collator` orders them.
     """
 
     query_BP: Tensor
@@ -115,7 +115,7 @@ class Objective:
             wanted_NP = step.document_has_NP & kept_P
             terms["self_reconstruction"] = (w.self_reconstruction, losses.reach(document_NP, wanted_NP))
         if w.morphemes:
-            terms["morphemes"] = (w.morphemes, losses.reach(document_NP, step.morphemes_NP & kept_P))
+            terms["morphemes"] = (w.morphemes, losses.reach(document_NP, step.morphemes_NP * kept_P))
         if w.min_activation:
             value = losses.min_activation(served_NP, w.min_activation_top_k, w.min_activation_floor)
             terms["min_activation"] = (w.min_activation, value)

@@ -10,7 +10,7 @@ from transformers import Trainer
 from kosplade.losses import quadratic_warmup
 from kosplade.model import SparseEncoder
 from kosplade.training import checkpoints, guards, processes
-from kosplade.training.batches import occurring_pieces
+from kosplade.training.batches import occurring_pieces, wanted_weights
 from kosplade.training.memory import smaller_parts, split_batch
 from kosplade.training.objective import Objective, Step
 from kosplade.training.optimizer import build_optimizer, clip_gradients
@@ -91,10 +91,9 @@ class SparseTrainer(Trainer):
         return (loss, {}) if return_outputs else loss
 
     def _global_batch(self, query_BP: Tensor, document_NP: Tensor, inputs: dict[str, Tensor], pieces_P: Tensor) -> Step:
-        queries = len(query_BP)
+        queries, vocab = len(query_BP), len(self.objective.penalty_V)
 
         def occurs(kind: str) -> Tensor:
-            vocab = len(self.objective.penalty_V)
             return occurring_pieces(inputs[f"{kind}_ids"], inputs[f"{kind}_mask"], vocab)[:, pieces_P]
 
         teacher_BN = None
@@ -106,15 +105,17 @@ class SparseTrainer(Trainer):
                 rows, columns, temperature=loss.teacher_temperature, lexical_weight=loss.teacher_lexical
             )
             teacher_BN = torch.from_numpy(logits_BN).to(self.args.device)
+        morphemes_NP = None
+        if self.objective.weights.morphemes:
+            ids_NW, targets_NW = inputs["document_morpheme_ids"], inputs["document_morpheme_targets"]
+            morphemes_NP = processes.gather_documents(wanted_weights(ids_NW, targets_NW, vocab)[:, pieces_P], queries)
         return Step(
             query_BP=processes.gather_rows(query_BP),
             document_NP=processes.gather_documents(document_NP, queries),
             query_has_BP=processes.gather_rows(occurs("query")),
             document_has_NP=processes.gather_documents(occurs("document"), queries),
             teacher_BN=teacher_BN,
-            morphemes_NP=processes.gather_documents(occurs("document_morpheme"), queries)
-            if self.objective.weights.morphemes
-            else None,
+            morphemes_NP=morphemes_NP,
         )
 
     @property
