@@ -30,7 +30,7 @@ repro: $(READY) ## run the whole pipeline, print the result table
 test: $(READY) ## lint and test
 	ruff check .
 	ruff format --check .
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 ##@ Campaigns, minutes to hours
 .PHONY: fuzz torture

@@ -1,5 +1,6 @@
 """A temporary clone with a small configuration, run by the real DVC: real tokenizer, weights and text, few steps."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -31,14 +32,18 @@ RECORDS = 160
 
 @dataclass(frozen=True)
 class Clone:
-    """A checkout under test."""
+    """A checkout under test. Its checkpoints lie beside it, not in the user's own cache."""
 
     folder: Path
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"KOSPLADE_CHECKPOINTS": str(self.folder.parent / "checkpoints")}
 
     def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
         """Run a command in the clone with the virtual environment first in PATH."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "PYTHONPATH": "src", "TQDM_DISABLE": "1"} | variables
+        environment = os.environ | {"PATH": path, "PYTHONPATH": "src", "TQDM_DISABLE": "1"} | self.variables | variables
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900)
         assert not check or done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done
@@ -100,8 +105,18 @@ def copy_of_working_tree(folder: Path) -> Clone:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory) -> Clone:
-    """A clone in which the whole small pipeline has run and is committed."""
-    return small_clone(tmp_path_factory.mktemp("clone") / "repository")
+    """A clone in which the whole small pipeline has run and is committed; made once, copied for each pytest process."""
+    folder = tmp_path_factory.mktemp("clone") / "repository"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return small_clone(folder)
+    made = tmp_path_factory.getbasetemp().parent / "small"
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(made.with_suffix(".part"), ignore_errors=True)
+            small_clone(made.with_suffix(".part")).folder.rename(made)
+    subprocess.run(["cp", "-a", str(made), str(folder)], check=True)  # hard links within it stay
+    return Clone(folder)
 
 
 def small_clone(folder: Path) -> Clone:

@@ -18,14 +18,7 @@ MAKE = ("make", "--no-print-directory", "-o", ".venv/.ready")
 
 @dataclass(frozen=True)
 class Copy(Clone):
-    """A clone whose checkpoints lie beside it, not in the user's own cache."""
-
-    @property
-    def variables(self) -> dict[str, str]:
-        return {"KOSPLADE_CHECKPOINTS": str(self.folder.parent / "checkpoints")}
-
-    def run(self, *command: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
-        return super().run(*command, check=check, **self.variables | variables)
+    """What a test may do in a clone of its own."""
 
     def make(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess:
         """A target of the Makefile, with this environment in place of the copy's own."""
