@@ -46,6 +46,7 @@ def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
         "positive": 0.0,
         "margin": 0.0,
         "min_activation": 0.0,
+        "idf_prior": 0.0,
     }
     flags = {"idf_weighting": False, "stopword_mask": False}
     rates = {"bias_learning_rate": params.train.learning_rate, "warmup_ratio": 0.0, "flops_warmup_ratio": 0.0}
@@ -89,7 +90,7 @@ def joined(texts: list[str], length: int, tokenizer: PreTrainedTokenizerBase) ->
 
 def our_trainer(params: Params, records: list[Record], tokenizer: PreTrainedTokenizerBase, output: Path) -> Trainer:
     """This repository's trainer."""
-    tables = open_tables(tokenizer)
+    tables = open_tables(tokenizer, params.loss.idf_prior)
     # The peer knows no pieces that are never served, so none are left out of the score.
     tables = replace(tables, special_V=torch.zeros_like(tables.special_V))
     training = Training(tokenizer, tables, None, records)
