@@ -69,6 +69,11 @@ class Campaign:
         seconds = share * self.undisturbed(stage, WAYS[0]).seconds / 2
         ended = self.place.over(stage, strike=(signal.SIGINT, seconds, True))
         problems = [] if ended.is_struck else ["it ended before Ctrl-C came"]
+        if ended.phase(stage) == "after the stage":  # DVC's to say: the stage had ended
+            said = "ERROR: interrupted by the user"
+            more = [] if said in ended.output and ended.code else [ended.output[-800:]]
+            self.tell(stage, "Ctrl-C", f"{seconds:.1f} s into DVC's own work: {said}", problems + more)
+            return
         line, more = self.one_line(ended, "Error: ")
         self.tell(stage, "Ctrl-C", f"{seconds:.1f} s into the stage: {line}", problems + more)
 

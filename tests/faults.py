@@ -53,11 +53,12 @@ BLOCKS = {"train": 2048}
 LITTLE_MEMORY = """
 import importlib, re, resource, sys
 stage = importlib.import_module(sys.argv[2])
+importlib.import_module("kosplade.stages.evaluate_trained")  # what stages.evaluate imports when it starts
 now = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (now + 2**20, resource.RLIM_INFINITY))
 del sys.argv[1:]
 try:
-    stage.main()
+    stage.main(*[[]] * stage.main.__code__.co_argcount)
 finally:  # what torch does at exit is not ours
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
 """

