@@ -53,7 +53,7 @@ BLOCKS = {"train": 2048}
 LITTLE_MEMORY = """
 import importlib, re, resource, sys
 stage = importlib.import_module(sys.argv[2])
-importlib.import_module("kosplade.stages.evaluate_trained")  # what stages.evaluate imports when it starts
+importlib.import_module(re.sub("evaluate$", "evaluate_trained", sys.argv[2]))  # what that stage imports late
 now = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) << 10
 resource.setrlimit(resource.RLIMIT_AS, (now + 2**20, resource.RLIM_INFINITY))
 del sys.argv[1:]
