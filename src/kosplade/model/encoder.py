@@ -79,8 +79,8 @@ class SparseEncoder(nn.Module):
     ) -> csr_matrix:
         """Raw weights of `texts` in order: float32 CSR [N, V], non-zero only at `pieces_P` where that is given.
 
-        Texts of similar length share a batch. Memory stays flat: each batch becomes sparse at once. Without a `label`
-        there is no progress bar.
+        Texts of similar length share a batch. Memory stays flat: each batch becomes sparse at once. `label` names the
+        progress bar.
         """
         device = self.decoder.weight.device
         encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]

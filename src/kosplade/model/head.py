@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 LOGITS_AT_ONCE = {
-    "cpu": 1 << 23,
+    "cpu": 1 << 21,
     "cuda": 1 << 28,
 }  # elements of one slice of logits: cache on a CPU, occupancy on a GPU
 PAIRS_AT_ONCE = 1 << 16  # (text, piece) pairs gathered at once in the backward pass
@@ -31,12 +31,13 @@ def max_pool_head(hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V
     Returns:
         weights_BV, non-negative, in the dtype of `bias_V`; differentiable in hidden, weight and bias.
     """
-    return _MaxPoolHead.apply(hidden_BLD, mask_BL, weight_VD, bias_V)
+    trains = torch.is_grad_enabled() and any(one.requires_grad for one in (hidden_BLD, weight_VD, bias_V))
+    return _MaxPoolHead.apply(hidden_BLD, mask_BL, weight_VD, bias_V, trains)
 
 
 class _MaxPoolHead(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V: Tensor) -> Tensor:
+    def forward(ctx, hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V: Tensor, trains: bool) -> Tensor:
         device = hidden_BLD.device.type
         compute = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden_BLD.dtype
         batch, length, _ = hidden_BLD.shape
@@ -48,19 +49,21 @@ class _MaxPoolHead(torch.autograd.Function):
         states_ND = states_BLD.reshape(batch * length, -1)
 
         best_BV = torch.empty(batch, vocab, dtype=bias_V.dtype, device=hidden_BLD.device)
-        where_BV = torch.empty(
-            batch, vocab, dtype=torch.int16 if length < 1 << 15 else torch.int32, device=best_BV.device
-        )
+        where_BV = None
+        if trains:  # nothing else asks where a maximum was
+            place = torch.int16 if length < 1 << 15 else torch.int32
+            where_BV = torch.zeros(batch, vocab, dtype=place, device=hidden_BLD.device)
         step = max(1, LOGITS_AT_ONCE.get(device, 1 << 23) // (batch * length))
+        # One buffer for all slices: fresh memory for each would cost a CPU as much time as the product.
+        buffer = torch.empty(batch * length * min(step, vocab), dtype=compute, device=hidden_BLD.device)
         with torch.autocast(device, enabled=False):
             for start in range(0, vocab, step):
-                stop = min(start + step, vocab)
-                logits_BLv = (states_ND @ weight_VD[start:stop].to(compute).T).view(batch, length, -1)
-                best_Bv, where_Bv = logits_BLv.max(dim=1)
-                best_BV[:, start:stop] = best_Bv
-                where_BV[:, start:stop] = where_Bv
-        # The bias is the same at every position, so it commutes with the maximum.
-        weights_BV = best_BV.add_(bias_V).relu_().log1p_()
+                part = slice(start, min(start + step, vocab))
+                rows_vD = weight_VD[part].to(compute)
+                out_Nv = buffer[: batch * length * len(rows_vD)].view(batch * length, -1)
+                logits_BLv = torch.mm(states_ND, rows_vD.T, out=out_Nv).view(batch, length, -1)
+                _maxima(logits_BLv, bias_V[part], best_BV[:, part], None if where_BV is None else where_BV[:, part])
+        weights_BV = best_BV.relu_().log1p_()
         ctx.save_for_backward(states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B)
         ctx.hidden_dtype = hidden_BLD.dtype
         return weights_BV
@@ -69,7 +72,7 @@ class _MaxPoolHead(torch.autograd.Function):
     def backward(ctx, grad_BV: Tensor):
         states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B = ctx.saved_tensors
         batch, length, width = states_BLD.shape
-        needs_hidden, _, needs_weight, needs_bias = ctx.needs_input_grad
+        needs_hidden, _, needs_weight, needs_bias, _ = ctx.needs_input_grad
         # d log1p(m) / dm = 1 / (1 + m) = exp(-weight), where m is positive; elsewhere relu stops it.
         grad_max_BV = grad_BV * torch.exp(-weights_BV) * (weights_BV > 0)
         text_P, piece_P = grad_max_BV.nonzero(as_tuple=True)
@@ -94,4 +97,20 @@ class _MaxPoolHead(torch.autograd.Function):
             None,
             grad_VD.to(weight_VD.dtype) if needs_weight else None,
             grad_max_BV.sum(0) if needs_bias else None,
+            None,
         )
+
+
+def _maxima(logits_BLv: Tensor, bias_v: Tensor, best_Bv: Tensor, where_Bv: Tensor | None) -> None:
+    """Write the maxima over positions, bias added, and where that is positive its position, into the last two."""
+    if where_Bv is not None and not logits_BLv.is_cpu:
+        found_Bv, where = logits_BLv.max(dim=1)
+        where_Bv.copy_(where)
+    else:
+        found_Bv = logits_BLv.amax(dim=1)
+    # The bias is the same at every position, so it commutes with the maximum.
+    torch.add(found_Bv, bias_v, out=best_Bv)
+    if where_Bv is not None and logits_BLv.is_cpu:
+        # A CPU finds maxima by vector instructions, but their places one by one: only those that backward reads.
+        text_P, piece_P = (best_Bv > 0).nonzero(as_tuple=True)
+        where_Bv[text_P, piece_P] = logits_BLv[text_P, :, piece_P].argmax(dim=1).to(where_Bv.dtype)

