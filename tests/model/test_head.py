@@ -13,6 +13,12 @@ def plain(hidden_BLD, mask_BL, weight_VD, bias_V):
     return torch.log1p(torch.relu(logits_BLV.amax(dim=1)))
 
 
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
+]
+
+
 def problem(batch=3, length=5, width=4, vocab=11, dtype=torch.float64):
     torch.manual_seed(0)
     hidden = torch.randn(batch, length, width, dtype=dtype, requires_grad=True)
@@ -39,10 +45,20 @@ def test_equals_the_plain_definition_for_any_slicing(monkeypatch):
         torch.testing.assert_close(max_pool_head(hidden, mask, weight, bias), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_gradients_equal_autograd_of_the_plain_definition(monkeypatch):
-    monkeypatch.setattr(head, "PAIRS_AT_ONCE", 7)
+def test_without_gradients_the_value_is_the_same():
     inputs = problem()
-    upstream = torch.randn(3, 11, dtype=torch.float64)
+    with torch.inference_mode():
+        weights = max_pool_head(*inputs)
+    assert torch.equal(weights, max_pool_head(*inputs).detach())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("logits_at_once", [30, 1 << 20])
+def test_gradients_equal_autograd_of_the_plain_definition(monkeypatch, device, logits_at_once):
+    monkeypatch.setattr(head, "PAIRS_AT_ONCE", 7)
+    monkeypatch.setitem(head.LOGITS_AT_ONCE, device, logits_at_once)
+    inputs = [one.to(device).detach().requires_grad_(one.requires_grad) for one in problem()]
+    upstream = torch.randn(3, 11, dtype=torch.float64, device=device)
     leaves = [inputs[0], inputs[2], inputs[3]]
     expected = torch.autograd.grad((plain(*inputs) * upstream).sum(), leaves)
     actual = torch.autograd.grad((max_pool_head(*inputs) * upstream).sum(), leaves)

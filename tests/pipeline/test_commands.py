@@ -6,12 +6,12 @@ import re
 import signal
 import socket
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 from pipeline.conftest import ROOT
+from pipeline.copies import wait_for
 
 GUIDE = (
     *("setup", "prepare-v25-idf", "prepare-v25-stopwords", "prepare-v25-data", "train-v25-verify", "train-v25-quick"),
@@ -36,13 +36,6 @@ def start(clone, *command: str) -> subprocess.Popen:
 def stop(process: subprocess.Popen) -> None:
     os.killpg(process.pid, signal.SIGTERM)
     process.wait(timeout=20)
-
-
-def wait_for(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing came"
-        time.sleep(0.2)
 
 
 def is_alive(pid: int) -> bool:
