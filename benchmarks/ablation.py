@@ -27,6 +27,7 @@ ROWS = {
     "morphemes": ("loss.idf_prior=0",),
     "v25": (),
     "hard-negatives": ("train.hard_negatives=1",),
+    "two-epochs": ("train.epochs=2",),
     "no-mask": ("version=no-mask", "loss.stopword_mask=false"),
     "penalty-1": ("stopword_penalty=1",),
     "penalty-8": ("stopword_penalty=8",),
