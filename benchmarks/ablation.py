@@ -57,14 +57,14 @@ def runs() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
 
 
 def queue() -> None:
-    """Queue what has no experiment: every row once before any row again."""
+    """Queue what has no experiment, up to its figures: every row once before any row again."""
     rounds = itertools.zip_longest(*runs().values())
     for name, settings in (one for round_ in rounds for one in round_ if one):
         if experiment(name):
             print(f"{name}: there already")
             continue
         changes = [part for setting in settings for part in ("-S", setting)]
-        if subprocess.run(["dvc", "exp", "run", "--queue", "-n", name, *changes]).returncode:
+        if subprocess.run(["dvc", "exp", "run", "--queue", "-n", name, *changes, "eval"]).returncode:
             raise UserError(f"{name} could not be queued; the lines above say why.")
 
 
