@@ -90,7 +90,7 @@ def joined(texts: list[str], length: int, tokenizer: PreTrainedTokenizerBase) ->
 
 def our_trainer(params: Params, records: list[Record], tokenizer: PreTrainedTokenizerBase, output: Path) -> Trainer:
     """This repository's trainer."""
-    tables = open_tables(tokenizer, params.loss.idf_prior)
+    tables = open_tables(tokenizer, params.loss)
     # The peer knows no pieces that are never served, so none are left out of the score.
     tables = replace(tables, special_V=torch.zeros_like(tables.special_V))
     training = Training(tokenizer, tables, None, records)

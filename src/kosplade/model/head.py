@@ -54,7 +54,7 @@ class _MaxPoolHead(torch.autograd.Function):
             place = torch.int16 if length < 1 << 15 else torch.int32
             where_BV = torch.zeros(batch, vocab, dtype=place, device=hidden_BLD.device)
         step = max(1, LOGITS_AT_ONCE.get(device, 1 << 23) // (batch * length))
-        # One buffer for all slices: fresh memory for each would cost a CPU as much time as the product.
+        # One buffer for all slices: on a CPU fresh memory for each takes a noticeable part of the time.
         buffer = torch.empty(batch * length * min(step, vocab), dtype=compute, device=hidden_BLD.device)
         with torch.autocast(device, enabled=False):
             for start in range(0, vocab, step):
@@ -103,14 +103,15 @@ class _MaxPoolHead(torch.autograd.Function):
 
 def _maxima(logits_BLv: Tensor, bias_v: Tensor, best_Bv: Tensor, where_Bv: Tensor | None) -> None:
     """Write the maxima over positions, bias added, and where that is positive its position, into the last two."""
-    if where_Bv is not None and not logits_BLv.is_cpu:
-        found_Bv, where = logits_BLv.max(dim=1)
-        where_Bv.copy_(where)
-    else:
-        found_Bv = logits_BLv.amax(dim=1)
     # The bias is the same at every position, so it commutes with the maximum.
-    torch.add(found_Bv, bias_v, out=best_Bv)
-    if where_Bv is not None and logits_BLv.is_cpu:
+    if where_Bv is None:
+        torch.add(logits_BLv.amax(dim=1), bias_v, out=best_Bv)
+    elif logits_BLv.is_cpu:
         # A CPU finds maxima by vector instructions, but their places one by one: only those that backward reads.
+        torch.add(logits_BLv.amax(dim=1), bias_v, out=best_Bv)
         text_P, piece_P = (best_Bv > 0).nonzero(as_tuple=True)
         where_Bv[text_P, piece_P] = logits_BLv[text_P, :, piece_P].argmax(dim=1).to(where_Bv.dtype)
+    else:
+        found_Bv, places_Bv = logits_BLv.max(dim=1)
+        torch.add(found_Bv, bias_v, out=best_Bv)
+        where_Bv.copy_(places_Bv)

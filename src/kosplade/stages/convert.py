@@ -25,7 +25,7 @@ SOURCES = Path("data/sources.yaml")
 
 def body(params: Params) -> str:
     tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer, params.loss.idf_prior)
+    tables = open_tables(tokenizer, params.loss)
     encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
     query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
     sources, remedy = read_yaml(SOURCES), "Run: make eval-v25"

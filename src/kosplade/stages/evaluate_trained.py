@@ -36,7 +36,7 @@ SHOWN = 5  # queries, and as many of their documents, whose pieces are shown
 def trained_model(params: Params) -> tuple[ServedModel, Tables]:
     """The outs of the stage `train` as an index serves them."""
     tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer, params.loss.idf_prior)
+    tables = open_tables(tokenizer, params.loss)
     query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
     model = ServedModel(
         encoder=load_trained(BACKBONE, train_folder(params.version) / "model.safetensors"),

@@ -11,7 +11,7 @@ from kosplade.corpus.records import Record
 from kosplade.corpus.triplets import open_triplets
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
-from kosplade.params import Params
+from kosplade.params import LossParams, Params
 from kosplade.training.run import Tables, build_trainer
 from kosplade.training.teacher import Teacher, load_teacher
 from kosplade.training.trainer import SparseTrainer
@@ -32,11 +32,11 @@ def train_folder(version: str) -> Path:
     return Path(f"outputs/train_{version}")
 
 
-def open_tables(tokenizer, idf_prior: float) -> Tables:
-    """IDF, smoothed by `loss.idf_prior`, and stopword mask, checked against the tokenizer."""
+def open_tables(tokenizer, loss: LossParams) -> Tables:
+    """IDF, smoothed by `idf_prior` where `idf_weighting` reads it, and stopword mask, checked against the tokenizer."""
     idf_V, frequencies = load_idf(IDF, len(tokenizer))
-    if idf_prior:
-        idf_V = torch.from_numpy((frequencies + pseudo_documents(tokenizer, frequencies, idf_prior)).idf())
+    if loss.idf_weighting and loss.idf_prior:
+        idf_V = torch.from_numpy((frequencies + pseudo_documents(tokenizer, frequencies, loss.idf_prior)).idf())
     mask_V = load_mask(MASK, len(tokenizer))
     return Tables.build(tokenizer, idf_V, torch.from_numpy(frequencies.counts_V), mask_V)
 
@@ -56,7 +56,7 @@ def open_training(params: Params) -> Training:
     if not IDF.exists():
         raise UserError("IDF weights not found. Run: make prepare-v25-idf")
     tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer, params.loss.idf_prior)
+    tables = open_tables(tokenizer, params.loss)
     teacher = load_teacher(TEACHER) if params.loss.distillation else None
     records = open_triplets(TRIPLETS)
     if len(records) < params.train.batch_size:
