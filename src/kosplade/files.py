@@ -63,7 +63,7 @@ def _locked_folder(path: Path) -> tuple[Path, int]:
         # Between two calls here another process may take the folder for one that was left, and remove it.
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY)
-            if _lock(descriptor) is not False and folder.exists():
+            if locked(descriptor) is not False and folder.exists():
                 return folder, descriptor
             os.close(descriptor)
 
@@ -73,7 +73,7 @@ def _clear(left: Path, path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(left, os.O_RDONLY)
         try:
-            if _lock(descriptor):
+            if locked(descriptor):
                 if not path.exists() and (left / REPLACED).exists():
                     os.replace(left / REPLACED, path)
                 shutil.rmtree(left, ignore_errors=True)
@@ -81,7 +81,7 @@ def _clear(left: Path, path: Path) -> None:
             os.close(descriptor)
 
 
-def _lock(descriptor: int) -> bool | None:
+def locked(descriptor: int) -> bool | None:
     """Whether the lock is ours now; None where the file system has no such locks (nothing is cleared there)."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

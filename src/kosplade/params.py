@@ -186,6 +186,18 @@ def _check(p: Params) -> None:
         if not condition:
             raise UserError(f"params.yaml: {message}")
 
+    for key, value in _leaves(p):
+        name = key.rsplit(".", 1)[-1]
+        if isinstance(value, float):
+            need(value == value and abs(value) != float("inf"), f"'{key}' must be finite.")
+        if name.startswith("temperature") or name in _ABOVE_ZERO:
+            need(value > 0, f"'{key}' must be above 0, not {value!r}.")
+        elif name == "warmup_ratio":  # transformers reads 1 as one step
+            need(0 <= value < 1, f"'{key}' must be from 0 to below 1, not {value!r}.")
+        elif name.endswith("_ratio"):
+            need(0 <= value <= 1, f"'{key}' must lie between 0 and 1, not {value!r}.")
+        elif name != "max_steps" and isinstance(value, int | float):
+            need(value >= 0, f"'{key}' must not be negative, not {value!r}.")
     need(re.fullmatch(r"[\w-]+", p.version) is not None, f"version {p.version!r} must be letters, digits, - or _.")
     flags = (p.loss.idf_weighting, p.loss.stopword_mask)
     need(
@@ -214,16 +226,6 @@ def _check(p: Params) -> None:
     need(p.eval.bm25_b <= 1, f"'eval.bm25_b' must lie between 0 and 1, not {p.eval.bm25_b!r}.")
     for key, name in (("model.name", p.model.name), ("teacher.name", p.teacher.name)):
         need(not is_blank(name), f"'{key}' is blank. Name a model, such as {EMBEDDED}.")
-    for key, value in _leaves(p):
-        name = key.rsplit(".", 1)[-1]
-        if isinstance(value, float):
-            need(value == value and abs(value) != float("inf"), f"'{key}' must be finite.")
-        if name.startswith("temperature") or name in _ABOVE_ZERO:
-            need(value > 0, f"'{key}' must be above 0, not {value!r}.")
-        elif name.endswith("_ratio"):
-            need(0 <= value <= 1, f"'{key}' must lie between 0 and 1, not {value!r}.")
-        elif name != "max_steps" and isinstance(value, int | float):
-            need(value >= 0, f"'{key}' must not be negative, not {value!r}.")
 
 
 _ABOVE_ZERO = {

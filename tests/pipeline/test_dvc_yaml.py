@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from kosplade.stages.train import READ
+
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
@@ -60,6 +62,15 @@ def test_a_folder_that_stages_depend_on_holds_only_what_stages_import():
     held = {path for folder in folders for path in folder.rglob("*.py") if path.stat().st_size}
     idle = {path.relative_to(ROOT).as_posix() for path in held - imported}
     assert not idle, "a change in these would rerun stages for nothing"
+
+
+def test_checkpoints_are_named_by_the_code_that_training_depends_on():
+    """All of it but what cannot change the weights: texts were cut before, and the tokenizer is hashed as data."""
+    declared = {dep for dep in PIPELINE["train"]["deps"] if dep.startswith("src/")}
+    named = {f"src/kosplade/{name}" for name in READ}
+    assert named <= declared
+    apart = {"corpus/records.py", "corpus/text.py", "stages/train.py", "vocab/lengths.py", "vocab/tokenizer.py"}
+    assert declared - named == {f"src/kosplade/{name}" for name in apart}
 
 
 def code_of(stage: str) -> list[ast.AST]:

@@ -1,5 +1,7 @@
 """Dense vectors: pooling, order; exact search in them."""
 
+import copy
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from kosplade.retrieval.dense import dense_search, encode_dense
+from kosplade.errors import UserError
+from kosplade.params import load_params
+from kosplade.retrieval.dense import DenseEncoder, dense_search, encode_dense
 
 TEXTS = ["w5 w6 w7", "w8", "w9 w10 w11 w12 w13 w14", "w15 w16"]
 
@@ -30,6 +34,18 @@ def encoder():
 def encode(encoder, tokenizer, pooling="mean", texts=TEXTS, **sizes):
     sizes = {"max_length": 16, "batch_size": 2} | sizes
     return encode_dense(texts, encoder, tokenizer, pooling=pooling, label="test", **sizes)
+
+
+def test_any_encoder_is_read_in_full_precision_and_within_its_positions(tmp_path, encoder, word_tokenizer):
+    """bf16, in which large encoders come, is many times slower on most CPUs."""
+    copy.deepcopy(encoder).to(torch.bfloat16).save_pretrained(tmp_path)
+    word_tokenizer.save_pretrained(tmp_path)
+    settings = replace(load_params().teacher, name=str(tmp_path), max_length=16)
+    dense = DenseEncoder(settings)
+    assert dense.encoder.dtype == torch.float32
+    assert dense.documents(TEXTS, "test").shape == (4, 8)
+    with pytest.raises(UserError, match=r"^teacher\.max_length is 17; the model reads at most 16 pieces\. Lower "):
+        DenseEncoder(replace(settings, max_length=17))
 
 
 class Positions(torch.nn.Module):

@@ -40,6 +40,12 @@ def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer)
     np.testing.assert_allclose(row[row > 0], [0.5, 0.6])
 
 
+def test_a_damaged_tokenizer_names_the_command_that_writes_the_export(export):
+    (export[0] / "tokenizer.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"no tokenizer could be loaded .*Run: make convert-v25-hf$"):
+        load(export[0])
+
+
 def test_pieces_are_cut_and_special_ones_left_out(export):
     model = load(export[0])
     assert model.pieces(TEXTS, "document")[0] == [0, 5, 6, 7, 2]

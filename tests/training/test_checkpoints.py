@@ -1,5 +1,6 @@
 """Checkpoint folders: what names them, which one is the last good one, and one process at a time."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -178,6 +179,15 @@ def test_another_process_is_refused_as_long_as_this_one_trains(tmp_path):
         output, errors = process.communicate()
         assert output == ""
         assert "another process trains with these parameters" in errors
+
+
+def test_where_the_file_system_has_no_locks_training_goes_on(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with held(tmp_path):
+        pass
 
 
 def test_a_training_that_fails_lets_go(tmp_path):

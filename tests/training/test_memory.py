@@ -70,10 +70,19 @@ def test_a_part_is_what_the_collator_makes_of_its_records(word_tokenizer):
         assert all(torch.equal(part[name], expected[name]) for name in expected)
 
 
-def test_twice_as_many_parts_down_to_a_single_query():
-    assert smaller_parts(1, 16, auto_batch=True, processes=1) == 2
-    assert smaller_parts(4, 8, auto_batch=True, processes=1) == 8
-    assert smaller_parts(2, 4, auto_batch=True, processes=1) == 4
+@pytest.mark.parametrize(
+    ("hard_negatives", "queries", "expected"),
+    [(1, 8, [2, 4, 8]), (1, 6, [2, 4, 6]), (0, 8, [2, 4]), (0, 48, [2, 4, 8, 16, 24])],
+)
+def test_twice_as_many_parts_as_long_as_each_query_has_another_document(hard_negatives, queries, expected):
+    settings = {"hard_negatives": hard_negatives, "auto_batch": True, "processes": 1}
+    found = [1]
+    for _ in expected:
+        found.append(smaller_parts(found[-1], queries, **settings))
+    assert found[1:] == expected
+    assert "GPU out of memory" in message(lambda: smaller_parts(expected[-1], queries, **settings))
+    sizes = [len(part["query_ids"]) for part in split_batch(batch_of(queries, hard_negatives), expected[-1])]
+    assert all(size * (1 + hard_negatives) > 1 for size in sizes)
 
 
 def message(action) -> str:
@@ -94,10 +103,13 @@ REMEDY = (
     [
         (1, 16, {"auto_batch": False}, f"GPU out of memory with train.batch_size 16. {REMEDY}"),
         (1, 16, {"processes": 2}, f"GPU out of memory with train.batch_size 16 in one of 2 processes. {REMEDY}"),
-        (1, 1, {}, "GPU out of memory with a single query and its documents. Lower model.max_document_length."),
         (8, 8, {}, "GPU out of memory with a single query and its documents. Lower model.max_document_length."),
+        (
+            *(4, 8, {"hard_negatives": 0}),
+            "GPU out of memory with two queries and their documents. Lower model.max_document_length.",
+        ),
     ],
 )
 def test_where_a_batch_is_not_cut(parts, queries, settings, expected):
-    settings = {"auto_batch": True, "processes": 1} | settings
+    settings = {"hard_negatives": 1, "auto_batch": True, "processes": 1} | settings
     assert message(lambda: smaller_parts(parts, queries, **settings)) == expected

@@ -31,6 +31,19 @@ def test_a_morpheme_is_wanted_more_the_more_often_it_occurs(tokenizer):
     assert not {"▁을", "▁에서", "▁도", "▁은", "▁다"} & (once | twice | thrice).keys()
 
 
+def test_how_the_tokenizer_pads_and_cuts_batches_does_not_matter(tokenizer):
+    texts = ["식당에서도 식당은 조용하다.", "바다"]
+    expected = wanted(tokenizer, texts)
+    try:
+        tokenizer(["식당", "조용한 식당에서"], padding=True, truncation=True, max_length=4)
+        assert wanted(tokenizer, texts) == expected
+        tokenizer("조용한 식당에서", padding="max_length", truncation=True, max_length=4)
+        assert wanted(tokenizer, texts) == expected
+    finally:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+
+
 def test_a_text_without_morphemes_wants_nothing(tokenizer):
     empty, words = wanted(tokenizer, ["...", "바다"])
     assert empty == {}

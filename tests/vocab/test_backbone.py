@@ -7,12 +7,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForMaskedLM, BertConfig, BertForMaskedLM, BertModel
+from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertForMaskedLM,
+    BertModel,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+)
 
 from kosplade.corpus import manuals
 from kosplade.corpus.text import is_prose, sentences
 from kosplade.corpus.wheels import fetch_wheel
 from kosplade.errors import UserError
+from kosplade.model import SparseEncoder
 from kosplade.vocab import backbone
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -177,6 +185,19 @@ def test_a_local_folder_is_cut_to_its_lowest_layers(local):
     assert tokenizer("w5 w6")["input_ids"] == [0, 5, 6, 2]
     original = tiny_bert().state_dict()
     assert all(torch.equal(value, original[name]) for name, value in mlm.state_dict().items())
+
+
+def test_a_model_that_lists_its_layers_keeps_the_lowest_in_its_configuration(tmp_path, word_tokenizer):
+    """ModernBERT says of each layer whether its attention is local; transformers checks that there are as many."""
+    sizes = {"vocab_size": 40, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}
+    ids = {"pad_token_id": 1, "bos_token_id": 0, "cls_token_id": 0, "eos_token_id": 2, "sep_token_id": 2}
+    config = ModernBertConfig(num_hidden_layers=4, decoder_bias=True, **sizes, **ids)
+    backbone.save_folder(ModernBertForMaskedLM(config), word_tokenizer, tmp_path / "whole")
+    mlm, tokenizer = backbone.pretrained_backbone(str(tmp_path / "whole"), None, 2)
+    backbone.save_folder(mlm, tokenizer, tmp_path / "cut")
+    again = SparseEncoder.load(tmp_path / "cut")
+    assert len(again.mlm.model.layers) == 2
+    assert again.mlm.config.layer_types == config.layer_types[:2]
 
 
 def test_a_local_folder_without_an_mlm_head(tmp_path, word_tokenizer):

@@ -41,6 +41,10 @@ class SparseEncoder(nn.Module):
         """Load a folder that `AutoModelForMaskedLM` reads, float32."""
         return cls(AutoModelForMaskedLM.from_pretrained(str(folder), dtype=torch.float32, trust_remote_code=False))
 
+    def to_fastest(self) -> "SparseEncoder":
+        """Move to a GPU, if there is one; return self."""
+        return self.to("cuda" if torch.cuda.is_available() else "cpu")
+
     @property
     def vocab_size(self) -> int:
         return self.decoder.weight.shape[0]
@@ -86,6 +90,7 @@ class SparseEncoder(nn.Module):
         encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
         order = np.argsort([len(ids) for ids in encoded], kind="stable")
         columns = np.arange(self.vocab_size) if pieces_P is None else pieces_P.cpu().numpy()
+        pieces_P = None if pieces_P is None else pieces_P.to(device)
         blocks = []
         self.eval()
         with torch.inference_mode(), tqdm(total=len(encoded), desc=label, unit="text", mininterval=1) as bar:

@@ -72,12 +72,14 @@ def search(options: argparse.Namespace) -> None:
 
 
 def _load(folder: Path, *, max_query_length: int = 64, max_document_length: int = 512) -> ServedModel:
-    return load_export(
+    model = load_export(
         folder,
         max_query_length=max_query_length,
         max_document_length=max_document_length,
         batch_size=_ENCODED_AT_ONCE,
     )
+    model.encoder.to_fastest()
+    return model
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

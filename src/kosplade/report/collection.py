@@ -57,6 +57,7 @@ def _search(
             max_document_length=options.max_document_length,
             batch_size=params.eval.batch_size,
         )
+        model.encoder.to_fastest()
         pieces = pieces or {
             "query": model.plain_pieces(collection.queries, "query"),
             "document": model.plain_pieces(collection.documents, "document"),
@@ -101,9 +102,12 @@ def _of_model(model: ServedModel, collection: Collection, name: str, depth: int,
 
 def _names(folders: list[Path]) -> dict[str, Path]:
     """A short name for each folder: its own, or its parent's where it is called `best`."""
-    names = {(folder.parent.name if folder.name == "best" else folder.name): folder for folder in folders}
-    if len(names) < len(folders):
-        raise UserError(f"--model: two folders are called {next(iter(names))}. Rename one, so that their runs differ.")
+    names: dict[str, Path] = {}
+    for folder in folders:
+        name = folder.parent.name if folder.name == "best" else folder.name
+        if name in names:
+            raise UserError(f"--model: two folders are called {name}. Rename one, so that their runs differ.")
+        names[name] = folder
     return names
 
 

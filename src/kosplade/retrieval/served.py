@@ -89,7 +89,7 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder}: not an exported model (no config.json). {remedy}")
     weights = read_json(folder / "idf.json", remedy)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, remedy)
     try:
         encoder = SparseEncoder.load(folder)
     except (UserError, MemoryError):

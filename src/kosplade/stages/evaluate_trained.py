@@ -39,7 +39,7 @@ def trained_model(params: Params) -> tuple[ServedModel, Tables]:
     tables = open_tables(tokenizer, params.loss)
     query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
     model = ServedModel(
-        encoder=load_trained(BACKBONE, train_folder(params.version) / "model.safetensors"),
+        encoder=load_trained(BACKBONE, train_folder(params.version) / "model.safetensors").to_fastest(),
         tokenizer=tokenizer,
         query_weight_V=query_weight_V.numpy(),
         hidden_V=hidden_V.numpy(),

@@ -15,6 +15,7 @@ from kosplade.params import LossParams, Params
 from kosplade.training.run import Tables, build_trainer
 from kosplade.training.teacher import Teacher, load_teacher
 from kosplade.training.trainer import SparseTrainer
+from kosplade.vocab.lengths import check_length
 from kosplade.vocab.prior import pseudo_documents
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -59,10 +60,6 @@ def open_training(params: Params) -> Training:
     tables = open_tables(tokenizer, params.loss)
     teacher = load_teacher(TEACHER) if params.loss.distillation else None
     records = open_triplets(TRIPLETS)
-    if len(records) < params.train.batch_size:
-        raise UserError(
-            f"{DATA} has {len(records)} training records, fewer than train.batch_size. Add some or lower it."
-        )
     return Training(tokenizer, tables, teacher, records)
 
 
@@ -76,9 +73,15 @@ def start_trainer(
     save_steps: int = 0,
     callbacks: list[TrainerCallback],
 ) -> SparseTrainer:
-    """The backbone and a Trainer for `records`, set up as params.yaml says; `save_steps` 0 writes no checkpoints."""
+    """The backbone and a Trainer for `records`, set up as params.yaml says; `save_steps` 0 writes no checkpoints.
+
+    Raises UserError for texts that are longer than the backbone reads, and for too few records.
+    """
+    encoder = SparseEncoder.load(BACKBONE)
+    check_length(encoder.mlm.config, params.model.max_query_length, "model.max_query_length")
+    check_length(encoder.mlm.config, params.model.max_document_length, "model.max_document_length")
     return build_trainer(
-        SparseEncoder.load(BACKBONE),
+        encoder,
         training.tokenizer,
         records,
         training.tables,

@@ -25,17 +25,22 @@ CURVES = Path("metrics/train")
 # Outside the out: event files carry the time, and equal runs should give equal outs.
 TENSORBOARD = Path("outputs/tensorboard")
 SOURCES = Path(kosplade.__file__).parent
+# Code that decides what training computes, with losses first and the reading of its inputs last.
+READ = (
+    *("losses.py", "model", "training", "stages/inputs.py", "retrieval/morphemes.py", "corpus/triplets.py"),
+    *("vocab/idf.py", "vocab/pieces.py", "vocab/prior.py", "vocab/tables.py"),
+)
 
 
 def checkpoint_folder(params: Params) -> Path:
     """The folder of this run's checkpoints, named by everything that decides its result."""
-    not_ours = ("data", "idf", "teacher", "verify", "eval")
+    not_ours = ("data", "idf", "teacher", "verify", "eval", "export")
     settings = {
         **{key: value for key, value in asdict(params).items() if key not in not_ours},
         "versions": [torch.__version__, transformers.__version__],
         "processes": processes.count(),
     }
-    sources = [SOURCES / name for name in ("losses.py", "model", "training", "corpus/triplets.py")]
+    sources = [SOURCES / name for name in READ]
     inputs = [TRIPLETS, BACKBONE, IDF, MASK, *([TEACHER] if params.loss.distillation else [])]
     return checkpoints.checkpoints_root() / checkpoints.run_key(settings, [*sources, *inputs])
 

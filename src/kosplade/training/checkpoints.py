@@ -4,7 +4,6 @@ DVC empties a stage's outs before it starts, and an out that persists is resumed
 root is an absolute path, so that a killed `dvc exp run --temp` finds its checkpoints in another copy of the workspace.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
+from kosplade.files import locked
 
 COMPLETE = "complete"  # written last: a checkpoint without it was cut short
 
@@ -42,12 +42,8 @@ def held(folder: Path) -> Iterator[None]:
     """Hold a checkpoint folder for this process. Raises UserError if another training holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(
-                f"{folder}: another process trains with these parameters. Wait for it, or stop it."
-            ) from None
+        if locked(lock.fileno()) is False:
+            raise UserError(f"{folder}: another process trains with these parameters. Wait for it, or stop it.")
         yield
 
 

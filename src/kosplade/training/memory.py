@@ -22,8 +22,11 @@ def _side(name: str) -> str:
     return "query" if "query" in name else "document"
 
 
-def smaller_parts(parts: int, queries: int, *, auto_batch: bool, processes: int) -> int:
-    """Twice as many parts. Raises UserError where that is switched off or impossible."""
+def smaller_parts(parts: int, queries: int, *, hard_negatives: int, auto_batch: bool, processes: int) -> int:
+    """Twice as many parts, at most as many as leave each query another document than its own.
+
+    Raises UserError where that is switched off or impossible.
+    """
     remedy = (
         "Set train.batch_size to half and train.gradient_accumulation_steps to twice their values, "
         "or lower model.max_document_length."
@@ -33,6 +36,8 @@ def smaller_parts(parts: int, queries: int, *, auto_batch: bool, processes: int)
     if processes > 1:
         # The other processes are already waiting for this one's rows.
         raise UserError(f"GPU out of memory with train.batch_size {queries} in one of {processes} processes. {remedy}")
-    if parts * 2 > queries:
-        raise UserError("GPU out of memory with a single query and its documents. Lower model.max_document_length.")
-    return parts * 2
+    most = queries if hard_negatives else queries // 2
+    if parts >= most:
+        smallest = "a single query and its documents" if hard_negatives else "two queries and their documents"
+        raise UserError(f"GPU out of memory with {smallest}. Lower model.max_document_length.")
+    return min(parts * 2, most)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -23,7 +24,10 @@ class MorphemePieces:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
-        self._tokenizer = tokenizer.backend_tokenizer
+        # A copy: the tokenizer that batches are made with pads and cuts what it is given.
+        self._tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
         self._morphemes = Morphemes()
         self._pieces: dict[str, list[int]] = {}
 

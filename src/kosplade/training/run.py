@@ -1,5 +1,6 @@
 """Puts model, data, objective and Trainer together; `verify` and `train` differ in records and epochs only."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.utils import logging
 
 from kosplade.corpus.records import Record
+from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import LossParams, TrainParams
 from kosplade.training import processes
@@ -50,6 +52,23 @@ class Tables:
         return [self.stopword_V] * loss.stopword_mask + [~self.core_V] * loss.idf_weighting
 
 
+def optimiser_steps(records: int, train: TrainParams, epochs: int) -> int:
+    """Updates of a training: `epochs` passes over the whole batches of all processes, at most `train.max_steps`.
+
+    Raises UserError for fewer records than one batch, and for batches in which a query has nothing to be told from.
+    """
+    batch = train.batch_size * processes.count()
+    if batch * (1 + train.hard_negatives) < 2:
+        raise UserError("train.batch_size is 1 and train.hard_negatives 0: a query has one document. Raise either.")
+    if records < batch:
+        raise UserError(
+            f"{records} training records do not fill a batch of {batch} (train.batch_size times processes). "
+            "Lower train.batch_size or add records; for the quick check, raise verify.samples."
+        )
+    steps = epochs * math.ceil(records // batch / train.gradient_accumulation_steps)
+    return steps if train.max_steps == -1 else min(steps, train.max_steps)
+
+
 def build_trainer(
     encoder: SparseEncoder,
     tokenizer,
@@ -70,7 +89,8 @@ def build_trainer(
     save_steps: int,
     callbacks: list[TrainerCallback],
 ) -> SparseTrainer:
-    """A Trainer ready to run on `records`; arguments are named as in params.yaml."""
+    """A Trainer ready to run on `records`; arguments are named as in params.yaml. Raises as `optimiser_steps` does."""
+    steps = optimiser_steps(len(records), train, epochs)
     logging.set_verbosity_warning()
     set_seed(seed)
     prepare_embeddings(encoder, train.train_embeddings)
@@ -89,7 +109,7 @@ def build_trainer(
     arguments = TrainingArguments(
         output_dir=str(output),
         num_train_epochs=epochs,
-        max_steps=train.max_steps,
+        max_steps=steps,
         per_device_train_batch_size=train.batch_size,
         gradient_accumulation_steps=train.gradient_accumulation_steps,
         learning_rate=train.learning_rate,

@@ -173,7 +173,13 @@ class SparseTrainer(Trainer):
         return torch.stack(losses).sum()
 
     def _halve(self, queries: int) -> None:
-        self.parts = smaller_parts(self.parts, queries, auto_batch=self.auto_batch, processes=processes.count())
+        self.parts = smaller_parts(
+            self.parts,
+            queries,
+            hard_negatives=self.data_collator.hard_negatives,
+            auto_batch=self.auto_batch,
+            processes=processes.count(),
+        )
         print(
             f"[train] GPU out of memory: each batch of {queries} goes on in {self.parts} parts, whose gradients are "
             "added; a query meets the documents of its part",

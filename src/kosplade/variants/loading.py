@@ -42,6 +42,8 @@ class Variant:
 
 def load_variant(folder: Path, batch_size: int) -> Variant:
     """An export or a variant, with the lengths that it was exported with. Raises UserError for any other folder."""
+    if not (folder / LENGTHS).is_file():
+        raise UserError(f"{folder}: neither an export nor a variant of one (no {LENGTHS}). Run: make convert-v25-hf")
     lengths, about = read_json(folder / LENGTHS, REMEDY), _about(folder)
     try:
         shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
@@ -64,7 +66,7 @@ def _about(folder: Path) -> dict:
 
 
 def _load_onnx(folder: Path, **shared: int) -> ServedModel:
-    tokenizer, weights = load_tokenizer(folder), read_json(folder / "idf.json", REMEDY)
+    tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
     try:
         query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
     except (KeyError, TypeError):

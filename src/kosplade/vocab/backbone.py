@@ -160,6 +160,8 @@ def pretrained_backbone(
         if num_layers > config.num_hidden_layers:
             raise UserError(f"model.num_layers is {num_layers}; {name} has {config.num_hidden_layers} layers.")
         config.num_hidden_layers = num_layers
+        if getattr(config, "layer_types", None):  # ModernBERT: one entry a layer
+            config.layer_types = config.layer_types[:num_layers]
         mlm, report = AutoModelForMaskedLM.from_pretrained(
             name,
             revision=revision,
