@@ -54,8 +54,9 @@ import: $(READY) ## fetch and convert public data: make import DATASET=korquad (
 .PHONY: train-v25-verify train-v25-quick v25-pipeline
 train-v25-verify: $(READY) ## load IDF, mask and losses, then the quick training
 	dvc repro verify
+	@dvc metrics show metrics/verify.json
 train-v25-quick: $(READY) ## the quick training again: 500 samples, 2 epochs
-	dvc repro --single-item --force verify
+	dvc repro idf stopwords teacher && dvc repro --single-item --force verify
 v25-pipeline: prepare-v25-data train-v25-verify ## phases 1 and 2
 
 ##@ Phase 3: training

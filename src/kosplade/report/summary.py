@@ -18,8 +18,8 @@ TARGETS = (
     ("semantic_top10", "semantic pieces in the top 10", "at least 0.80", lambda x: x >= 0.80),
     ("stopword_activation", "stopword activation", "below 0.5", lambda x: x < 0.5),
     ("semantic_ratio", "semantic ratio", "above 1", lambda x: x > 1),
-    ("foreign_activation", "foreign activation", "below 0.05", lambda x: x < 0.05),
-    ("document_nnz", "pieces a document", "at most 200", lambda x: x <= 200),
+    ("foreign_activation", "foreign activation", "below 0.01", lambda x: x < 0.01),
+    ("document_nnz", "pieces a document", "at most 150", lambda x: x <= 150),
 )
 
 
