@@ -170,6 +170,7 @@ def test_a_version_that_is_no_file_name_is_refused(tmp_path, version):
         ("loss.teacher_temperature", 0.0, "must be above 0, not 0.0."),
         ("train.batch_size", 0, "must be above 0, not 0."),
         ("model.num_layers", 0, "must be above 0, not 0."),
+        ("train.logging_steps", 0, "must be above 0, not 0."),
         ("train.learning_rate", -1e-4, "must be above 0, not -0.0001."),
         ("train.warmup_ratio", 1, "must be from 0 to below 1, not 1.0."),
         ("train.flops_warmup_ratio", 1.01, "must lie between 0 and 1, not 1.01."),

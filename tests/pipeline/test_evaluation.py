@@ -102,6 +102,10 @@ def test_what_the_report_reads_is_there(small):
     [
         (("--beir", "nowhere", "--model", "huggingface/v25/best"), "nowhere/corpus.jsonl not found"),
         (("--beir", "data/v24.0", "--model", "nowhere"), "nowhere: not an exported model"),
+        (
+            ("--beir", "data/v24.0", *(part for name in ("a/one", "b/two", "c/two") for part in ("--model", name))),
+            "two folders are called two.",
+        ),
         (("--beir", "data/v24.0", "--split", "dev", "--model", "x"), "data/v24.0/qrels/dev.tsv not found"),
     ],
 )
