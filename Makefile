@@ -48,7 +48,7 @@ prepare-v25-stopwords: $(READY) ## compute the stopword mask
 prepare-v25-data: $(READY) ## both
 	dvc repro idf stopwords
 import: $(READY) ## fetch and convert public data: make import DATASET=korquad (without a name: lists them)
-	@python -m kosplade.imports $(DATASET)
+	@python -m kosplade.tools.imports $(DATASET)
 
 ##@ Phase 2: checks
 .PHONY: train-v25-verify train-v25-quick v25-pipeline
@@ -95,7 +95,7 @@ convert-v25-hf: $(READY) ## write huggingface/<version>/best
 	dvc repro convert
 push-hf: $(READY) ## upload the export to the Hugging Face hub: make push-hf REPO=user/name [OPTIONS=--private]
 	@test -n "$$REPO" || { echo "Error: REPO is not set. Run: make push-hf REPO=user/name" >&2; exit 1; }
-	@python -m kosplade.hub --folder "$(MODEL)" "$$REPO" $(OPTIONS)
+	@python -m kosplade.tools.hub --folder "$(MODEL)" "$$REPO" $(OPTIONS)
 
 ##@ Experiments and pull requests
 .PHONY: exp-show check-lock pr-report gc

@@ -21,14 +21,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from kosplade.corpus import manuals
 from kosplade.corpus.embedded import keep_passages
 from kosplade.corpus.pairs import build_pairs
-from kosplade.corpus.wheels import fetch_wheel
+from kosplade.corpus.sources import manuals
 from kosplade.environment import environment
 from kosplade.errors import UserError
 from kosplade.files import write_json, write_jsonl
 from kosplade.retrieval.table import format_table
+from kosplade.wheels import fetch_wheel
 from measure import numbers
 
 ROOT = Path(__file__).resolve().parents[1]

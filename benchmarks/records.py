@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from kosplade.corpus.records import Record
-from kosplade.corpus.triplets import open_triplets, write_triplets
 from kosplade.files import write_json
+from kosplade.records.arrow import open_triplets, write_triplets
+from kosplade.records.record import Record
 from kosplade.retrieval.table import format_table
 from kosplade.training.batches import RecordDataset
 

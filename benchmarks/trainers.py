@@ -20,8 +20,8 @@ from torch.utils.data import SequentialSampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 
 from device import now, open_device, peaks
-from kosplade.corpus.records import Record, read_training
 from kosplade.params import Params, load_params
+from kosplade.records.record import Record, read_training
 from kosplade.stages.inputs import BACKBONE, DATA, Training, open_tables, start_trainer
 from kosplade.vocab.tokenizer import load_tokenizer
 

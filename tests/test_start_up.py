@@ -9,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src"
 LIGHT = (
-    *("kosplade.params", "kosplade.files", "kosplade.imports.__main__", "kosplade.stages.evaluate"),
+    *("kosplade.params", "kosplade.files", "kosplade.tools.imports.__main__", "kosplade.stages.evaluate"),
     *("kosplade.report.summary", "kosplade.report.sparsity", "kosplade.report.compare", "kosplade.report.pull_request"),
 )
 

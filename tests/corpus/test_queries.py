@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from kosplade.corpus import manuals, payments, speeches
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import keep_passages
 from kosplade.corpus.queries import KINDS, LONGEST_COPY, Query, copies, read_queries
-from kosplade.corpus.text import text_id
-from kosplade.corpus.wheels import fetch_wheel
+from kosplade.corpus.sources import manuals, payments, speeches
 from kosplade.errors import UserError
 from kosplade.params import load_params
+from kosplade.records.text import text_id
+from kosplade.wheels import fetch_wheel
 
 ROOT = Path(__file__).parents[2]
 LONG = "연구개발기관의 장은 연구개발과제의 협약을 체결한 후 삼십 일 안에 연구비를 지급하여야 한다."

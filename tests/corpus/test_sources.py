@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from kosplade.corpus import manuals, payments, speeches
-from kosplade.corpus.wheels import fetch_wheel
+from kosplade.corpus.sources import manuals, payments, speeches
+from kosplade.wheels import fetch_wheel
 
 
 def test_an_interview_becomes_questions_with_answers_and_no_markers():

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from export.card_sample import METRICS, kinds, sample_card
-from hub.server import Server
 from huggingface_hub import ModelCard, constants
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from sentence_transformers.sparse_encoder import SparseEncoderModelCardData
+from tools.hub.server import Server
 
 from kosplade.export.card import gain_lines, kind_table, reported_split, retrieval_table
 from kosplade.export.origins import base_of, training_of

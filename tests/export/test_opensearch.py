@@ -9,9 +9,9 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
-from opensearch_client.lucene import Index, Refused
 from tiny_export import HIDDEN, WEIGHT_V, write_tiny_export
 from tokenizers import Tokenizer
+from tools.opensearch_client.lucene import Index, Refused
 
 from kosplade.errors import UserError
 from kosplade.export import opensearch

@@ -20,10 +20,10 @@ from kosplade.export.sentence_transformers import (
     QUERY,
     write_sentence_transformers,
 )
-from kosplade.opensearch.features import to_boosts
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
+from kosplade.tools.opensearch.features import to_boosts
 
 LENGTHS = {"max_query_length": 5, "max_document_length": 8}
 # Longer than a query, longer than both, a piece twice, unknown pieces, special ones spelt out.

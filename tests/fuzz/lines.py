@@ -6,7 +6,7 @@ import unicodedata
 from fuzz.texts import any_texts, half_texts, seen_texts, texts, unseen_texts
 from hypothesis import strategies as st
 
-from kosplade.corpus.records import Record
+from kosplade.records.record import Record
 
 DEEP = "[" * 200_000
 UNREAD = [

@@ -14,8 +14,8 @@ from fuzz.texts import damaged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kosplade.corpus.wheels import members, read_member
-from kosplade.imports.rows import read_tar_member, rows
+from kosplade.tools.imports.rows import read_tar_member, rows
+from kosplade.wheels import members, read_member
 
 LIMIT = 2000
 names = st.sampled_from(

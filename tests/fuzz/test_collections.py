@@ -10,9 +10,9 @@ from fuzz.texts import damaged, half_texts, seen_texts, texts, unseen_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kosplade.opensearch.documents import count_documents, read_documents, read_queries
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.trec import read_run
+from kosplade.tools.opensearch.documents import count_documents, read_documents, read_queries
 
 HEADER = "query-id\tcorpus-id\tscore"
 names = st.sampled_from(["d1", "d2", "d3", "질문", "7#1", "a b", '"', "0", "é", "#", "d1.0"])

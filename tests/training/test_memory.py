@@ -5,8 +5,8 @@ from itertools import accumulate, pairwise
 import pytest
 import torch
 
-from kosplade.corpus.records import Record
 from kosplade.errors import UserError
+from kosplade.records.record import Record
 from kosplade.training.batches import Collator
 from kosplade.training.memory import smaller_parts, split_batch
 

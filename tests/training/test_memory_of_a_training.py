@@ -9,13 +9,13 @@ import pytest
 import torch
 from transformers import TrainerCallback
 
-from kosplade.corpus.records import Record
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import load_params
-from kosplade.training.lexical import Lexical, bm25_weights, count_terms, presence
+from kosplade.records.record import Record
+from kosplade.teacher.lexical import Lexical, bm25_weights, count_terms, presence
+from kosplade.teacher.teacher import Side, Teacher, text_numbers
 from kosplade.training.run import Tables, build_trainer
-from kosplade.training.teacher import Side, Teacher, text_numbers
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 # Each with its own negative: a batch holds twice as many documents as queries.

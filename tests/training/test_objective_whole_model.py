@@ -10,7 +10,7 @@ from objective_recipes import OFF, TERMS, V24, D, step_of
 
 from kosplade.model import SparseEncoder
 from kosplade.training.objective import Objective
-from kosplade.training.pieces import PieceSampler
+from kosplade.training.sampler import PieceSampler
 from kosplade.training.trainer import TOWERS, TwoTower
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from kosplade.corpus import manuals, payments, speeches
 from kosplade.corpus.documents import Document, Passage, split_of, stable_hash
 from kosplade.corpus.folder import protect_user_files, publish, write_beir
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
 from kosplade.corpus.queries import read_queries
-from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id, text_key
-from kosplade.corpus.wheels import fetch_wheel
+from kosplade.corpus.sources import manuals, payments, speeches
 from kosplade.files import write_jsonl
 from kosplade.params import DataParams
+from kosplade.records.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id, text_key
+from kosplade.wheels import fetch_wheel
 
 READERS = {"payments": payments.read, "manuals": manuals.read, "speeches": speeches.read}
 # Interviews hold the only natural questions among the speeches and are few: they are drawn more often.

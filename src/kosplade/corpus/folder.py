@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from kosplade.corpus.text import text_id
 from kosplade.errors import UserError
 from kosplade.files import read_json, replacing, scratch_beside, write_json, write_jsonl
+from kosplade.records.text import text_id
 
 LEDGER = "prepared.json"
 

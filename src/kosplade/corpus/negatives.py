@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from kosplade.corpus.documents import Passage
 from kosplade.corpus.pairs import Pair
-from kosplade.corpus.text import bigrams, shingles
+from kosplade.records.text import bigrams, shingles
 
 # Ranks looked at: enough to skip the passages of the query's own document.
 DEPTH = 100

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kosplade.corpus.documents import Passage
-from kosplade.corpus.text import SHORTEST_PASSAGE, Overlap, normalised, sentences
+from kosplade.records.text import SHORTEST_PASSAGE, Overlap, normalised, sentences
 
 KINDS = ("title", "press", "question", "heading", "sentence", "english")
 POSITIVES_OF_A_TITLE = 3

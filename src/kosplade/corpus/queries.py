@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kosplade.corpus.text import normalised
 from kosplade.errors import UserError
 from kosplade.files import read_numbered
+from kosplade.records.text import normalised
 
 SPLITS = ("train", "val", "test")
 KINDS = ("keyword", "question", "paraphrase", "cross-lingual")

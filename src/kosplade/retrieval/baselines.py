@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from kosplade.pretrained.dense import DenseEncoder, dense_search
+from kosplade.records.kiwi import Morphemes
 from kosplade.retrieval.bm25 import bm25_vectors
 from kosplade.retrieval.cost import serving_cost
-from kosplade.retrieval.dense import DenseEncoder, dense_search
-from kosplade.retrieval.morphemes import Morphemes
 from kosplade.retrieval.search import search
 
 BASELINES = ("bm25", "bm25_kiwi", "dense")

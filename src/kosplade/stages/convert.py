@@ -4,18 +4,18 @@ from pathlib import Path
 
 import torch
 
+from kosplade.console import run_stage
 from kosplade.export.card import model_card
 from kosplade.export.huggingface import check_folder, write_folder
 from kosplade.export.opensearch import write_opensearch
 from kosplade.export.origins import base_of, training_of
 from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
 from kosplade.files import read_json, read_yaml, replacing
+from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.retrieval.beir import read_collection
-from kosplade.stages import run_stage
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
-from kosplade.training.weights import load_trained
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8

@@ -7,14 +7,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from kosplade.stages import run_stage
+from kosplade.console import run_stage
 
 
 def main(arguments: list[str]) -> None:
     """Evaluate what the arguments name, outside the pipeline; without arguments run the stage."""
     if arguments:
         options = _parse(arguments)
-        from kosplade.report.collection import evaluate_collection
+        from kosplade.tools.beir import evaluate_collection
 
         evaluate_collection(options)
     else:

@@ -5,25 +5,25 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from kosplade.analysis.explain import Searched, winners_and_losers
+from kosplade.analysis.histograms import heaviest_pieces, nnz_histogram, piece_kinds, weight_histogram
+from kosplade.analysis.sparsity import sparsity_metrics
+from kosplade.analysis.views import token_view
+from kosplade.console import say
 from kosplade.files import read_json, replacing, write_json, write_tsv
+from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.retrieval.baselines import BASELINES, sparse_found
 from kosplade.retrieval.beir import Collection, read_splits
 from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
-from kosplade.retrieval.explain import Searched, winners_and_losers
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.pruning import pruning_curve
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS, ServedModel
-from kosplade.retrieval.sparsity import sparsity_metrics
 from kosplade.retrieval.trec import read_run, write_run
-from kosplade.retrieval.views import token_view
-from kosplade.retrieval.weights import heaviest_pieces, nnz_histogram, piece_kinds, weight_histogram
-from kosplade.stages import say
 from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
 from kosplade.training.objective import served_weights
 from kosplade.training.run import Tables
-from kosplade.training.weights import load_trained
 from kosplade.vocab.pieces import ascii_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from kosplade.corpus.triplets import open_triplets
+from kosplade.console import run_stage
 from kosplade.params import Params
-from kosplade.stages import run_stage
+from kosplade.records.arrow import open_triplets
 from kosplade.vocab.idf import count_shards
 from kosplade.vocab.tables import save_idf
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
-from kosplade.corpus.records import Record
-from kosplade.corpus.triplets import open_triplets
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import LossParams, Params
+from kosplade.records.arrow import open_triplets
+from kosplade.records.record import Record
+from kosplade.teacher.teacher import Teacher, load_teacher
 from kosplade.training.run import Tables, build_trainer
-from kosplade.training.teacher import Teacher, load_teacher
 from kosplade.training.trainer import SparseTrainer
 from kosplade.vocab.lengths import check_length
 from kosplade.vocab.prior import pseudo_documents

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from kosplade.console import run_stage, say
 from kosplade.corpus.embedded import prepare_embedded
-from kosplade.corpus.records import read_training
-from kosplade.corpus.triplets import write_triplets
 from kosplade.corpus.user import prepare_user
 from kosplade.params import Params
-from kosplade.stages import run_stage, say
+from kosplade.records.arrow import write_triplets
+from kosplade.records.record import read_training
 
 FOLDER = Path("data/v24.0")
 TRIPLETS = Path("data/train.arrow")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from kosplade.console import run_stage
 from kosplade.params import Params
-from kosplade.stages import run_stage
 from kosplade.vocab.pieces import read_stopwords, stopword_ids
 from kosplade.vocab.tables import save_mask
 from kosplade.vocab.tokenizer import load_tokenizer

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from kosplade.corpus.triplets import open_triplets
+from kosplade.console import run_stage
 from kosplade.files import replacing
 from kosplade.params import Params
-from kosplade.retrieval.dense import DenseEncoder
-from kosplade.retrieval.morphemes import Morphemes
-from kosplade.stages import run_stage
-from kosplade.training.lexical import bm25_weights, count_terms, presence, save_rows
-from kosplade.training.teacher import write_side
+from kosplade.pretrained.dense import DenseEncoder
+from kosplade.records.arrow import open_triplets
+from kosplade.records.kiwi import Morphemes
+from kosplade.teacher.lexical import bm25_weights, count_terms, presence, save_rows
+from kosplade.teacher.teacher import write_side
 
 TRIPLETS = Path("data/train.arrow")
 FOLDER = Path("outputs/teacher")

@@ -13,13 +13,13 @@ import torch
 import transformers
 
 import kosplade
+from kosplade.console import run_stage, say
 from kosplade.files import replacing
+from kosplade.model.weights import save_trained
 from kosplade.params import Params
-from kosplade.stages import run_stage, say
 from kosplade.stages.inputs import BACKBONE, IDF, MASK, TEACHER, TRIPLETS, open_training, start_trainer, train_folder
 from kosplade.training import checkpoints, processes
 from kosplade.training.curves import CurvesCallback, write_history
-from kosplade.training.weights import save_trained
 
 CURVES = Path("metrics/train")
 # Outside the out: event files carry the time, and equal runs should give equal outs.

@@ -4,11 +4,11 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from kosplade.analysis.sparsity import sparsity_metrics
+from kosplade.console import run_stage, say
 from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.params import Params
-from kosplade.retrieval.sparsity import sparsity_metrics
-from kosplade.stages import run_stage, say
 from kosplade.stages.inputs import open_training, start_trainer
 from kosplade.training.run import optimiser_steps, sample_records
 from kosplade.vocab.pieces import ascii_mask

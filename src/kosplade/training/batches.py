@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from kosplade.corpus.records import Record
-from kosplade.training.morphemes import MorphemePieces
-from kosplade.training.teacher import Teacher
+from kosplade.records.record import Record
+from kosplade.teacher.teacher import Teacher
+from kosplade.training.targets import MorphemePieces
 
 
 class RecordDataset(Dataset):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kosplade import losses
 from kosplade.params import LossParams
+from kosplade.training import losses
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainingArguments, set_seed
 from transformers.utils import logging
 
-from kosplade.corpus.records import Record
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import LossParams, TrainParams
+from kosplade.records.record import Record
+from kosplade.teacher.teacher import Teacher
 from kosplade.training import processes
 from kosplade.training.batches import Collator, RecordDataset
-from kosplade.training.morphemes import MorphemePieces
 from kosplade.training.objective import Objective
 from kosplade.training.optimizer import prepare_embeddings, share_bias_gradient
-from kosplade.training.pieces import PieceSampler
-from kosplade.training.teacher import Teacher
+from kosplade.training.sampler import PieceSampler
+from kosplade.training.targets import MorphemePieces
 from kosplade.training.trainer import SparseTrainer, TwoTower
 from kosplade.vocab.pieces import hangul_mask, special_ids
 

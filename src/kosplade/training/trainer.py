@@ -7,17 +7,17 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer
 
-from kosplade.losses import quadratic_warmup
 from kosplade.model import SparseEncoder
+from kosplade.model.weights import put_trained, save_trained
+from kosplade.teacher.teacher import Teacher
 from kosplade.training import checkpoints, guards, processes
 from kosplade.training.batches import occurring_pieces, wanted_weights
+from kosplade.training.losses import quadratic_warmup
 from kosplade.training.memory import smaller_parts, split_batch
 from kosplade.training.objective import Objective, Step
 from kosplade.training.optimizer import build_optimizer, clip_gradients
 from kosplade.training.order import OrderOfEpoch, RecordOrder
-from kosplade.training.pieces import PieceSampler
-from kosplade.training.teacher import Teacher
-from kosplade.training.weights import put_trained, save_trained
+from kosplade.training.sampler import PieceSampler
 
 WEIGHTS = "model.safetensors"
 TOWERS = ("query_ids", "query_mask", "document_ids", "document_mask")

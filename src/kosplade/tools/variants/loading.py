@@ -1,0 +1,75 @@
+"""An export or a variant of it, loaded: vectors in the vocabulary of the whole export."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from kosplade.errors import UserError
+from kosplade.files import read_json
+from kosplade.retrieval.encoding import without
+from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.tools.variants.onnx import FILE, OnnxEncoder
+from kosplade.vocab.pieces import piece_strings
+from kosplade.vocab.tokenizer import load_tokenizer
+
+ABOUT = "variant.json"
+LENGTHS = "sentence_bert_config.json"
+REMEDY = "Write it with: python -m kosplade.tools.variants"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model and the ids [v] that its pieces have in a vocabulary of `vocab_size`, in which its vectors are given."""
+
+    model: ServedModel
+    pieces_v: np.ndarray
+    vocab_size: int
+
+    def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
+        """Served vectors [Q, V] of queries, by each of `served.WAYS`."""
+        return {way: self._whole(vectors) for way, vectors in self.model.queries(texts, label).items()}
+
+    def documents(self, texts: list[str], label: str) -> csr_matrix:
+        """Served vectors [N, V] of documents, every piece computed."""
+        return self._whole(without(self.model.raw(texts, "document", label), self.model.hidden_V))
+
+    def _whole(self, vectors_Nv: csr_matrix) -> csr_matrix:
+        shape = (vectors_Nv.shape[0], self.vocab_size)
+        return csr_matrix((vectors_Nv.data, self.pieces_v[vectors_Nv.indices], vectors_Nv.indptr), shape=shape)
+
+
+def load_variant(folder: Path, batch_size: int) -> Variant:
+    """An export or a variant, with the lengths that it was exported with. Raises UserError for any other folder."""
+    if not (folder / LENGTHS).is_file():
+        raise UserError(f"{folder}: neither an export nor a variant of one (no {LENGTHS}). Run: make convert-v25-hf")
+    lengths, about = read_json(folder / LENGTHS, REMEDY), _about(folder)
+    try:
+        shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
+        pieces, vocab_size = about["pieces"], about["vocabulary"]
+    except (KeyError, TypeError):
+        raise UserError(f"{folder}: {LENGTHS} or {ABOUT} lacks a field. {REMEDY}") from None
+    load = _load_onnx if (folder / FILE).exists() else load_export
+    model = load(folder, batch_size=batch_size, **shared)
+    size = model.encoder.vocab_size
+    pieces_v = np.arange(size) if pieces is None else np.array(pieces)
+    if len(pieces_v) != size:
+        raise UserError(f"{folder / ABOUT}: {len(pieces_v)} ids for a model of {size} pieces. {REMEDY}")
+    return Variant(model, pieces_v, vocab_size or size)
+
+
+def _about(folder: Path) -> dict:
+    """variant.json; what it would say of a plain export."""
+    plain = {"kind": None, "vocabulary": None, "pieces": None}
+    return read_json(folder / ABOUT, REMEDY) if (folder / ABOUT).exists() else plain
+
+
+def _load_onnx(folder: Path, **shared: int) -> ServedModel:
+    tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
+    try:
+        query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
+    except (KeyError, TypeError):
+        raise UserError(f"{folder}/idf.json: not a weight for each of the tokenizer's pieces. {REMEDY}") from None
+    encoder = OnnxEncoder(folder / FILE, len(query_weight_V))
+    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, **shared)

@@ -1,0 +1,84 @@
+"""How a stage ends: its closing line and its figures, or one line that says what to do."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kosplade.console import peak_memory_gib, run_stage
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder with the real params.yaml."""
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_seconds_and_peak_memory_are_written(place, capsys):
+    run_stage("idf", lambda params: f"seed {params.seed}")
+    assert re.fullmatch(r"\[idf\] seed 42 \(\d+ s\)\n", capsys.readouterr().out)
+    figures = json.loads((place / "outputs/timings/idf.json").read_text())
+    assert figures["seconds"] >= 0
+    assert figures["memory_gib"] == pytest.approx(peak_memory_gib(), abs=0.051)
+
+
+def test_peak_memory_knows_of_a_large_array():
+    code = "from kosplade.console import peak_memory_gib; b'x' * (1 << 30); print(peak_memory_gib())"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert float(done.stdout) == pytest.approx(1.05, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("stage", "remedy"), [("train", "Lower train.batch_size"), ("stopwords", "Use a machine with more")]
+)
+def test_too_little_memory_is_one_line_with_what_to_lower(place, capsys, stage, remedy):
+    with pytest.raises(SystemExit) as ended:
+        run_stage(stage, lambda params: str(bytearray(1 << 60)))
+    assert ended.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"Error: stage {stage}: The memory does not suffice. {remedy}")
+    assert not (place / "outputs").exists()
+
+
+def test_figures_that_cannot_be_written_are_one_line(place, capsys):
+    (place / "outputs").symlink_to("/sys")  # nobody can make a folder there
+    with pytest.raises(SystemExit) as ended:
+        run_stage("idf", lambda params: "done")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("Error: stage idf: A folder cannot be written")
+
+
+def test_an_error_that_is_ours_to_repair_keeps_its_traceback(place):
+    with pytest.raises(ZeroDivisionError):
+        run_stage("idf", lambda params: str(1 / 0))
+
+
+def test_only_the_first_of_several_processes_speaks(place, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # run_stage closes its own mouth for good
+    with pytest.raises(SystemExit):
+        run_stage("idf", lambda params: str(bytearray(1 << 60)))
+    assert capsys.readouterr().err == ""
+
+
+def test_ctrl_c_is_one_line(place, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_stage("idf", lambda params: signal.raise_signal(signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 130
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("Error: stage idf was interrupted.")
+    assert "make restore" in line

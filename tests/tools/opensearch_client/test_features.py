@@ -1,0 +1,68 @@
+"""Names and weights of features, over the whole real vocabulary and the whole range of floats."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from tools.opensearch_client.lucene import kept
+
+from kosplade.errors import UserError
+from kosplade.tools.opensearch.features import (
+    feature_name,
+    from_features,
+    kept_weights,
+    piece_id,
+    to_boosts,
+    to_features,
+)
+from kosplade.vocab.pieces import piece_strings
+
+
+def test_every_piece_has_a_name_that_is_valid_unique_and_reversible(tokenizer):
+    names = [feature_name(id_) for id_ in range(len(tokenizer))]
+    assert len(set(names)) == len(names) == 250_002
+    assert all(re.fullmatch("p[0-9]{1,6}", name) for name in names)
+    assert [piece_id(name) for name in names] == list(range(len(names)))
+    assert tokenizer.convert_ids_to_tokens([piece_id(name) for name in names]) == piece_strings(tokenizer)
+    # Why not the pieces themselves: a query splits at the last dot and would look for another feature.
+    assert sum("." in piece for piece in piece_strings(tokenizer)) > 400
+
+
+@pytest.mark.parametrize("name", ["", "p", "p01", "p-1", "p1 ", "q1", "P1", "p١", "p1.5"])
+def test_other_names_are_no_features(name):
+    with pytest.raises(ValueError, match="is no feature name"):
+        piece_id(name)
+
+
+def test_lucene_keeps_what_is_sent_and_the_nearest_of_what_it_can():
+    weights = np.float32(10.0) ** np.random.default_rng(0).uniform(-30, 30, 2000).astype(np.float32)
+    sent = kept_weights(weights)
+    assert sent.dtype == np.float32
+    assert [kept(weight) for weight in sent.tolist()] == sent.tolist()
+    errors = np.abs(sent / weights.astype(np.float64) - 1)
+    assert errors.max() <= 2**-9
+    cut = np.float64([kept(weight) for weight in weights.tolist()])
+    assert np.mean(np.abs(cut / weights - 1)) > 1.8 * np.mean(errors)  # what cutting would cost
+
+
+def test_weights_too_small_for_a_server_are_left_out():
+    data = np.float32([1e-45, 1.1e-38, 1.1754944e-38, 1e-30, 0.5])
+    vector = csr_matrix((data, [3, 5, 7, 9, 11], [0, 5]), shape=(1, 20))
+    features = to_features(vector, "document 'd'")
+    assert list(features) == ["p7", "p9", "p11"]
+    assert all(kept(weight) >= 1.17549435e-38 for weight in features.values())
+    assert from_features(features, 20)[0, 11] == 0.5
+    assert from_features({}, 20).nnz == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1, np.finfo(np.float32).max])
+def test_weights_that_no_field_holds(bad):
+    vector = csr_matrix((np.float32([1, bad]), [3, 5], [0, 2]), shape=(1, 20))
+    with pytest.raises(UserError, match="document 'd': the model gives a weight that is negative or not finite"):
+        to_features(vector, "document 'd'")
+
+
+def test_boosts_are_the_weights_of_the_query():
+    vector = csr_matrix((np.float32([0.1, 0, 2]), [3, 5, 7], [0, 3]), shape=(1, 20))
+    assert to_boosts(vector) == {"p3": float(np.float32(0.1)), "p7": 2.0}
