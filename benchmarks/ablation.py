@@ -15,7 +15,7 @@ import sys
 from kosplade.errors import UserError
 from kosplade.export.card import reported_split
 from kosplade.report.experiments import experiment, git
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 
 PLAIN = ("loss.distillation=0", "loss.morphemes=0", "loss.idf_prior=0")
 ROWS = {
@@ -39,7 +39,7 @@ SEEDS = (43, 44)  # beside that of params.yaml, for the rows that the text leans
 REPEATED = ("v24", "guide", "v25")
 COLUMNS = {
     "nDCG@10, inference-free": ("eval", "inference_free", "ndcg10"),
-    "encoded": ("eval", "siamese", "ndcg10"),
+    "encoded": ("eval", "encoded", "ndcg10"),
     "semantic top 10": ("sparsity", "semantic_top10"),
     "stopword activation": ("sparsity", "stopword_activation"),
     "document nnz": ("sparsity", "document_nnz"),

@@ -27,7 +27,7 @@ from kosplade.corpus.sources import manuals
 from kosplade.environment import environment
 from kosplade.errors import UserError
 from kosplade.files import write_json, write_jsonl
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 from kosplade.wheels import fetch_wheel
 from measure import numbers
 

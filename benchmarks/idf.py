@@ -20,8 +20,9 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl, write_json
-from kosplade.retrieval.table import format_table
+from kosplade.files import write_json
+from kosplade.records.jsonl import read_jsonl
+from kosplade.retrieval.results import format_table
 from kosplade.vocab.idf import DocumentFrequencies, count_documents, count_shards
 from kosplade.vocab.tokenizer import load_tokenizer
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.files import write_json
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 
 POLL_SECONDS = 0.05  # a process touches at most some 0.2 GiB between two looks at it
 FAILED = "failed:"  # how the reason of a child begins that ended by itself, with an error

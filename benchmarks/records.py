@@ -24,7 +24,7 @@ from tqdm import tqdm
 from kosplade.files import write_json
 from kosplade.records.arrow import open_triplets, write_triplets
 from kosplade.records.record import Record
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 from kosplade.training.batches import RecordDataset
 
 BLOCK = 4096  # records generated at once

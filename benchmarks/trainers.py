@@ -50,13 +50,14 @@ def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
     }
     flags = {"idf_weighting": False, "stopword_mask": False}
     rates = {"bias_learning_rate": params.train.learning_rate, "warmup_ratio": 0.0, "flops_warmup_ratio": 0.0}
-    plain = {"gradient_accumulation_steps": 1, "hard_negatives": 0, "bf16": False, "num_workers": 0, "logging_steps": 1}
-    plain |= {"auto_batch": False}  # a batch fits whole or not at all
-    return replace(
-        params,
-        model=replace(params.model, max_query_length=lengths[0], max_document_length=lengths[1]),
-        loss=replace(params.loss, infonce_inference_free=0.0, infonce_siamese=1.0, **terms, **flags),
-        train=replace(params.train, batch_size=batch, max_steps=steps, **rates, **plain),
+    plain = {"gradient_accumulation_steps": 1, "hard_negatives": 0, "bf16": False, "logging_steps": 1}
+    groups = {
+        "model": {"max_query_length": lengths[0], "max_document_length": lengths[1]},
+        "loss": {"infonce_inference_free": 0.0, "infonce_encoded": 1.0} | terms | flags,
+        "train": {"batch_size": batch, "max_steps": steps} | rates | plain,
+    }
+    return params.model_copy(
+        update={name: getattr(params, name).model_copy(update=changes) for name, changes in groups.items()}
     )
 
 
@@ -107,7 +108,7 @@ def peer_trainer(params: Params, records: list[Record], output: Path) -> Trainer
     loss = SpladeLoss(
         model,
         # Its default similarity is the dot product; its scale is one over the temperature.
-        SparseMultipleNegativesRankingLoss(model, scale=1 / params.loss.temperature_siamese),
+        SparseMultipleNegativesRankingLoss(model, scale=1 / params.loss.temperature_encoded),
         document_regularizer_weight=params.lambda_flops,
         query_regularizer_weight=params.lambda_flops,
     )
@@ -159,7 +160,8 @@ def measure_training(
     open_device(device, memory_gib)
     params = equal_params(batch, steps + 1, lengths)
     sampled = 0 if every_piece else params.train.sampled_pieces
-    params = replace(params, train=replace(params.train, sampled_pieces=sampled, train_embeddings=embeddings))
+    train = params.train.model_copy(update={"sampled_pieces": sampled, "train_embeddings": embeddings})
+    params = params.model_copy(update={"train": train})
     tokenizer = load_tokenizer(BACKBONE)
     records = take_records(batch * (steps + 1), lengths, as_is, tokenizer)
     with tempfile.TemporaryDirectory() as scratch:

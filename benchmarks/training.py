@@ -9,7 +9,7 @@ Equal for both:
   batches, the same longest query and document; a batch is padded to its longest text. Texts are joined until they fill
   their length, `--as-is` leaves them as they come;
 - the loss: InfoNCE on the dot products of encoded queries and documents with in-batch negatives, divided by
-  `loss.temperature_siamese`, plus `lambda_flops` times FLOPS of the queries and of the documents, constant from the
+  `loss.temperature_encoded`, plus `lambda_flops` times FLOPS of the queries and of the documents, constant from the
   first step (the peer's schedule of the regularisers is removed, ours is 0 steps long). Off on our side:
   inference-free queries, distillation, IDF, the stopword mask, and special pieces stay in the score;
 - AdamW (each library's own choice of implementation), one learning rate, linear decay without warm-up, the same weight

@@ -20,7 +20,7 @@ from kosplade.model.weights import load_trained
 from kosplade.params import load_params
 from kosplade.pretrained.backbone import pretrained_backbone
 from kosplade.pretrained.dense import DenseEncoder
-from kosplade.report.review.gates import read_gates
+from kosplade.report.gates import read_gates
 from kosplade.retrieval.served import load_export
 from kosplade.teacher.teacher import load_teacher
 from kosplade.tools.imports import rows

@@ -9,7 +9,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src"
 LIGHT = (
-    *("kosplade.params", "kosplade.files", "kosplade.tools.imports.__main__", "kosplade.stages.evaluate"),
+    *("kosplade.params", "kosplade.files", "kosplade.tools.imports.__main__", "kosplade.tools.beir.__main__"),
     *("kosplade.report.summary", "kosplade.report.sparsity", "kosplade.report.compare", "kosplade.report.pull_request"),
 )
 
@@ -29,14 +29,14 @@ def test_a_light_module_imports_nothing_heavy(module):
         (["--help"], 0, "--no-titles"),
         (["--beir", "x"], 2, "required: --model"),
         (["--bier", "x", "--model", "y"], 2, "required: --beir"),
-        (["--beir", "x", "--model", "y", "--max-query-length", "z"], 2, "invalid int value: 'z'"),
+        (["--beir", "x", "--model", "y", "--max-query-length", "0"], 2, "'0' is not a whole number above 0"),
     ],
 )
-def test_evaluate_reads_its_arguments_before_it_imports_anything_heavy(arguments, code, said):
-    command = [sys.executable, "-X", "importtime", "-m", "kosplade.stages.evaluate", *arguments]
+def test_beir_reads_its_arguments_before_it_imports_anything_heavy(arguments, code, said):
+    command = [sys.executable, "-X", "importtime", "-m", "kosplade.tools.beir", *arguments]
     done = subprocess.run(command, env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True)
     assert done.returncode == code
     assert said in done.stdout + done.stderr
     imported = set(re.findall(r"^import time:.*\| *(\S+)$", done.stderr, re.MULTILINE))
-    assert "kosplade.stages" in imported
+    assert "kosplade.tools" in imported
     assert not {"torch", "transformers"} & imported

@@ -22,7 +22,7 @@ def write_tiny_export(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: in
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
-        max_position_embeddings=40,
+        max_position_embeddings=514,
         initializer_range=0.5,
     )
     encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())

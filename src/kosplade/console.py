@@ -21,7 +21,7 @@ BACK = "Run the same command again; back to what is committed: make restore."
 # How a stage needs less memory; the others have nothing that could be lowered.
 LIGHTER = {
     "prepare": "Lower data.max_passages",
-    "idf": "Lower idf.batch_size or idf.processes",
+    "idf": "Lower machine.idf_batch_size or machine.idf_processes",
     "teacher": "Lower teacher.batch_size",
     "verify": "Lower train.batch_size or train.sampled_pieces",
     "train": "Lower train.batch_size or train.sampled_pieces",

@@ -1,16 +1,9 @@
 """The one exception that a user is meant to read, and what the system refused in words for a user."""
 
 import re
-from collections.abc import Iterator
 
-# Each library says in its own words what the system refuses: numpy that less was written than it asked for, torch that
-# its archive is at an unexpected place, Rust's "os error 28".
-FULL = (
-    r"No space left|File too large|quota exceeded|database or disk is full"
-    r"|requested and \d+ written|problem writing element|inline_container\S+ \. unexpected pos"
-)
-READ_ONLY = r"Read-only file system|Permission denied|Operation not permitted"
-NO_MEMORY = r"out of memory|allocate memory"
+# What the system says, numpy ("requested and 7 written") and torch ("unexpected pos").
+FULL = r"No space left|File too large|quota exceeded|requested and \d+ written|problem writing element|unexpected pos"
 LONGEST = 2000  # characters of a message: a broken file may name an id of megabytes
 
 
@@ -33,6 +26,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 200 else f"{text[:150]} ... {text[-40:]}"
 
 
+def first_line(error: BaseException) -> str:
+    """What a library said, for a message: the first of its lines, without a full stop."""
+    return str(error).split("\n")[0].rstrip(".")
+
+
 def _one_line(text: str) -> str:
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
@@ -44,21 +42,17 @@ def refusal(error: BaseException, lighter: str) -> str | None:
 
     `lighter` says how to need less memory. The errors that led to this one are looked at, too.
     """
-    remedies = {
-        FULL: "No space is left on the disk{}. Free some",
-        READ_ONLY: "A folder cannot be written{}. Make it writable",
-        NO_MEMORY: f"The memory does not suffice{{}}. {lighter}, or stop other programs",
-    }
-    for one in _chain(error):
-        text = "out of memory" if isinstance(one, MemoryError) else str(one)
-        for pattern, line in remedies.items():
-            if re.search(pattern, text):
-                place = getattr(one, "filename", None)
-                return line.format(f": {place}" if place else "") + ", then run the same command again."
-    return None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        yield error
+        text = "out of memory" if isinstance(error, MemoryError) else str(error)
+        place = f": {error.filename}" if getattr(error, "filename", None) else ""
+        if re.search(FULL, text):
+            return f"No space is left on the disk{place}. Free some, then run the same command again."
+        if re.search(r"Read-only file system|Permission denied|Operation not permitted", text):
+            return (
+                f"A folder cannot be written{place}. Make it writable, or move what is kept at home: set KOSPLADE_CACHE "
+                "(wheels), KOSPLADE_CHECKPOINTS (checkpoints) and HF_HOME (models of the Hub)."
+            )
+        if re.search(r"out of memory|allocate memory", text):
+            return f"The memory does not suffice. {lighter}, or stop other programs, then run the same command again."
         error = error.__cause__ or error.__context__
+    return None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from kosplade.analysis.sparsity import RATIO_CAP, retrieval_flops, sparsity_metrics
+from kosplade.analysis.sparsity import RATIO_CAP, sparsity_metrics
 
 # Pieces: 0 <s> and 1 </s> special, 2 and 3 masked particles, 4..13 Hangul words, 14 ASCII, 15 and 16 foreign.
 V = 17
@@ -93,10 +93,3 @@ def test_stored_zeros_are_not_active():
     assert result["document_nnz"] == 1.0
     assert result["foreign_activation"] == 0.0
     assert documents_NV.nnz == 2, "the caller's matrix must stay as it was"
-
-
-def test_retrieval_flops():
-    queries_QV = csr_matrix([[1.0, 0.0, 2.0], [0.0, 0.0, 1.0]])
-    documents_NV = csr_matrix([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 7.0]])
-    # p_q = (1/2, 0, 1), p_d = (1, 1/4, 1/4): 1/2 + 0 + 1/4
-    assert retrieval_flops(queries_QV, documents_NV) == 0.75

@@ -1,6 +1,5 @@
-"""The data folder as a whole: embedded, from a user, and which file is whose."""
+"""The embedded data as a whole."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -9,15 +8,15 @@ import pytest
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import keep_passages, prepare_embedded
 from kosplade.corpus.sources import manuals
-from kosplade.corpus.user import Smallest, prepare_user
 from kosplade.errors import UserError
 from kosplade.params import load_params
-from kosplade.records.record import held_out, read_records, read_training
+from kosplade.records.record import training_files
 from kosplade.records.text import normalised, text_id, text_key
+from kosplade.records.training import KnownAnswers, LeftOut, pair_numbers, read_training
 from kosplade.wheels import fetch_wheel
 
 ROOT = Path(__file__).parents[2]
-DATA = dataclasses.replace(load_params(ROOT / "params.yaml").data, hard_negatives=2)
+DATA = load_params(ROOT / "params.yaml").data.model_copy(update={"hard_negatives": 2})
 QUERIES, SOURCES = ROOT / "data/queries", ROOT / "data/sources.yaml"
 
 
@@ -41,11 +40,10 @@ def embedded(tmp_path_factory):
 
 
 def test_the_folder_is_complete_and_consistent(embedded):
-    folder, counts = embedded
+    folder, (passages, _) = embedded
     corpus = {row["_id"]: row["text"] for row in _rows(folder / "corpus.jsonl")}
     queries = {row["_id"]: row for row in _rows(folder / "queries.jsonl")}
-    assert len(corpus) == counts["passages"] >= DATA.max_passages
-    assert len(queries) == counts["queries"]
+    assert len(corpus) == passages >= DATA.max_passages
     assert all(text_id(text) == identifier for identifier, text in corpus.items())
     asked = set()
     for split in ("val", "test"):
@@ -63,7 +61,7 @@ def test_the_folder_is_complete_and_consistent(embedded):
 
 def test_written_training_queries_join_the_triplets(embedded):
     rows = _rows(embedded[0] / "train_questions.jsonl")
-    kept_out = held_out(embedded[0])
+    kept_out = embedded[1][1]
     # A passage that also answers a test query is not trained on, and a query that has no other goes with it.
     keys = {row["_id"]: text_key(row["text"]) for row in _rows(embedded[0] / "corpus.jsonl")}
     asked = _rows(QUERIES / "train.jsonl")
@@ -73,31 +71,28 @@ def test_written_training_queries_join_the_triplets(embedded):
     assert all(len(row["negative"]) == 2 for row in rows)
 
 
-def test_training_holds_no_held_out_text_and_good_negatives(embedded):
-    folder, counts = embedded
-    records = list(read_training(folder))
-    assert len(records) == counts["train"], "the reader dropped records: held-out text was written"
-    kept_out = held_out(folder)
+def test_the_reader_has_nothing_to_drop_and_negatives_are_good(embedded):
+    folder, (_, kept_out) = embedded
+    files, left = training_files(folder), LeftOut()
+    pairs_N2 = pair_numbers(files)
+    records = list(read_training(files, kept_out, KnownAnswers(pairs_N2), left))
+    assert left.lines() == []
+    assert len(records) == len(pairs_N2) > 4500
     judged = {normalised(row["positive"]) for row in _rows(folder / "val.jsonl")}
     for record in records:
         assert record.positive not in record.negatives
         assert len(record.negatives) <= 2
-        assert not kept_out & {text_key(text) for text in record.negatives}
         assert not judged & {normalised(text) for text in (record.positive, *record.negatives)}
 
 
-def test_equal_runs_give_equal_bytes_and_the_folder_may_be_written_again(embedded, tmp_path):
-    first = _files(embedded[0])
-    for name, data in first.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(data)
+def test_equal_runs_give_equal_bytes(embedded, tmp_path):
     _prepare(tmp_path)
-    assert _files(tmp_path) == first
+    assert _files(tmp_path) == _files(embedded[0])
 
 
 def test_a_change_that_drops_judged_passages_fails_with_their_ids(tmp_path):
     with pytest.raises(UserError, match=r"^\d+ passages judged in .* are not among the prepared ones: [0-9a-f]{16} "):
-        _prepare(tmp_path, dataclasses.replace(DATA, max_passages=2000))
+        _prepare(tmp_path, DATA.model_copy(update={"max_passages": 2000}))
     assert not list(tmp_path.iterdir())
 
 
@@ -108,92 +103,6 @@ def test_reading_order_does_not_matter_and_the_limit_only_shortens():
     assert {split_of(document) for document in documents} == {"train", "val", "test"}
 
 
-def test_files_of_a_user_stop_the_embedded_data_untouched(tmp_path):
-    mine = tmp_path / "train_mine.jsonl"
-    mine.write_text('{"query": "q", "positive": "p"}\n')
-    with pytest.raises(UserError, match=f"{mine} was not written by prepare. Move it, or set data.source=user"):
-        _prepare(tmp_path)
-    assert list(tmp_path.iterdir()) == [mine]
-
-
-def _user_folder(folder, count=40):
-    rows = [{"query": f"질문 {n}", "positive": f"답은 {n}입니다.", "negative": "아닙니다."} for n in range(count)]
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    (folder / "train_mine.jsonl").write_text(text, encoding="utf-8")
-    return text
-
-
-def test_user_data_is_held_out_and_evaluated_beside_the_untouched_files(tmp_path):
-    text = _user_folder(tmp_path)
-    counts = prepare_user(tmp_path, val_queries=5, max_passages=12, say=print)
-    assert counts == {"records": 40, "queries": 5, "passages": 5 + 12, "repeating": 0, "negatives": 0}
-    assert (tmp_path / "train_mine.jsonl").read_text(encoding="utf-8") == text
-    held = {record.query for record in read_records(tmp_path / "val.jsonl")}
-    assert len(held) == 5
-    assert not held & {record.query for record in read_training(tmp_path)}
-    assert len(list(read_training(tmp_path))) == 35
-    first = _files(tmp_path)
-    prepare_user(tmp_path, val_queries=5, max_passages=12, say=print)
-    assert _files(tmp_path) == first
-    assert prepare_user(tmp_path, val_queries=8, max_passages=0, say=print)["passages"] == 40
-
-
-def test_a_validation_file_of_the_user_is_kept_and_its_overlap_counted(tmp_path):
-    _user_folder(tmp_path)
-    given = '{"query": "질문 3", "positive": "다른 답"}\n{"query": "새 질문", "positive": "답은 7입니다."}\n'
-    (tmp_path / "val.jsonl").write_text(given, encoding="utf-8")
-    counts = prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
-    assert counts == {"records": 40, "queries": 2, "passages": 2 + 38, "repeating": 2, "negatives": 0}
-    assert (tmp_path / "val.jsonl").read_text(encoding="utf-8") == given
-    assert "val.jsonl" not in json.loads((tmp_path / "prepared.json").read_text())
-
-
-def test_user_data_replaces_leftovers_of_the_embedded_data_only(embedded, tmp_path):
-    for name, data in _files(embedded[0]).items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(data)
-    edited = tmp_path / "train_manuals.jsonl"
-    edited.write_bytes(edited.read_bytes() + '{"query": "내 질문", "positive": "내 답"}\n'.encode())
-    prepare_user(tmp_path, val_queries=5, max_passages=100, say=print)
-    assert [path.name for path in sorted(tmp_path.glob("train_*.jsonl"))] == ["train_manuals.jsonl"]
-
-
-@pytest.mark.parametrize(
-    ("name", "line", "message"),
-    [
-        ("train_mine.jsonl", '{"query": 1}', r"train_mine\.jsonl:1: field 'query'"),
-        ("corpus.jsonl", "{}", r"corpus\.jsonl was not written by prepare"),
-        ("val.jsonl", "", r"val\.jsonl holds no record"),
-    ],
-)
-def test_problems_of_user_data_are_named_before_anything_is_written(tmp_path, name, line, message):
-    _user_folder(tmp_path)
-    (tmp_path / name).write_text(line + "\n")
-    before = _files(tmp_path)
-    with pytest.raises(UserError, match=message):
-        prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
-    assert _files(tmp_path) == before
-
-
-def test_holding_out_everything_is_refused(tmp_path):
-    _user_folder(tmp_path, count=4)
-    with pytest.raises(UserError, match="leaves no training record"):
-        prepare_user(tmp_path, val_queries=5, max_passages=0, say=print)
-
-
-def test_a_sample_by_smallest_id_does_not_depend_on_order():
-    ids = [text_id(str(number)) for number in range(500)]
-    samples = []
-    for order in (ids, ids[::-1], ids + ids):
-        sample = Smallest(20)
-        for identifier in order:
-            sample.add(identifier)
-        samples.append([identifier for identifier in ids if identifier in sample])
-    assert samples[0] == samples[1] == samples[2] == sorted(samples[0], key=ids.index)
-    assert len(samples[0]) == 20
-    assert max(samples[0]) < min(set(ids) - set(samples[0]))
-
-
 def test_one_negative_is_a_string(tmp_path):
-    _prepare(tmp_path, dataclasses.replace(DATA, hard_negatives=1))
+    _prepare(tmp_path, DATA.model_copy(update={"hard_negatives": 1}))
     assert all(isinstance(row.get("negative", ""), str) for row in _rows(tmp_path / "train_payments.jsonl"))

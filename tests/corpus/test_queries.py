@@ -79,7 +79,8 @@ def test_a_missing_file(tmp_path, split):
     ],
 )
 def test_a_bad_query_is_named_by_its_line(tmp_path, bad, problem):
-    assert message(tmp_path, {"train": [*GOOD["train"], bad]}) == f"{tmp_path / 'train.jsonl'}:2: {problem}"
+    place = f"{tmp_path / 'train.jsonl'}:2: {problem.rstrip('.')}"
+    assert message(tmp_path, {"train": [*GOOD["train"], bad]}).startswith(place)
 
 
 def test_blank_lines_count(tmp_path):

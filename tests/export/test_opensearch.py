@@ -138,7 +138,7 @@ def test_an_index_of_the_server_scores_the_dot_product(export):
     """Documents as SparseEncodingTranslator names them, in a strict index, searched without the plugin."""
     model = load_export(export, max_query_length=6, max_document_length=8, batch_size=4)
     names, texts = piece_names(model.tokenizer), [f"w{i} w{i + 1} w5" for i in range(5, 25)]
-    documents_NV = without(model.raw(texts, "document", ""), model.hidden_V)
+    documents_NV = without(model.raw(texts, "document", ""), model.unserved_V)
     index = Index(read(export, "index_rank_features.json"))
     for row, document_1V in enumerate(documents_NV):
         weights = zip(document_1V.indices, document_1V.data, strict=True)

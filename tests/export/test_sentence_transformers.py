@@ -62,7 +62,7 @@ def served(folder):
     return load_export(folder, batch_size=4, **LENGTHS)
 
 
-@pytest.mark.parametrize(("place", "way"), [("", "siamese"), (INFERENCE_FREE, "inference_free")])
+@pytest.mark.parametrize(("place", "way"), [("", "encoded"), (INFERENCE_FREE, "inference_free")])
 @pytest.mark.usefixtures("no_network")
 def test_vectors_are_ours(export, place, way):
     theirs, ours = load(export / place), served(export)
@@ -83,7 +83,7 @@ def test_a_query_of_looked_up_pieces(export):
     np.testing.assert_allclose(row[[5, 10]], [0.5, 1.0])
 
 
-@pytest.mark.parametrize(("place", "way"), [("", "siamese"), (INFERENCE_FREE, "inference_free")])
+@pytest.mark.parametrize(("place", "way"), [("", "encoded"), (INFERENCE_FREE, "inference_free")])
 def test_their_evaluator_gives_our_figure(export, place, way):
     random = np.random.default_rng(0)
     documents, queries = (

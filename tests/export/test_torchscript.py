@@ -83,9 +83,9 @@ def write_other(folder, tokenizer, packed: bool) -> None:
         mlm.get_input_embeddings().weight.data.copy_(four_bit(40, 64))
     else:
         nn.init.normal_(mlm.get_output_embeddings().weight)
-    hidden_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
+    unserved_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
     folder.mkdir()
-    write_folder(SparseEncoder(mlm), tokenizer, hidden_V, torch.where(hidden_V, 0.0, 1.0), folder)
+    write_folder(SparseEncoder(mlm), tokenizer, unserved_V, torch.where(unserved_V, 0.0, 1.0), folder)
 
 
 def serve(model, batches: list[dict[str, list]]) -> np.ndarray:

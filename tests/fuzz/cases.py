@@ -1,52 +1,28 @@
-"""How many cases a target gets, what a case may end in, and how many were tried.
+"""How many cases a test gets, and what a case may end in.
 
-`KOSPLADE_FUZZ` is the number of cases in all; `make fuzz` sets it. Without it a short form runs, the same every time.
+`KOSPLADE_FUZZ` multiplies the number of cases and draws new ones; without it they are the same every time.
 """
 
 import os
-import signal
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 
 from kosplade.errors import UserError
 
-SHORT = 1200
-PARTS = 145  # of all tests together; test_cases.py adds them up
-TOTAL = int(os.environ.get("KOSPLADE_FUZZ") or SHORT)
-HANG = 60  # seconds of this process's own time: how busy the machine is does not count
-TRIED: Counter[str] = Counter()
+TIMES = int(os.environ.get("KOSPLADE_FUZZ", 1))
 
 
 def share(parts: int) -> settings:
-    """The part of all cases that one test gets."""
+    """Ten cases a part."""
     return settings(
-        max_examples=-(-TOTAL * parts // PARTS),
-        derandomize=TOTAL == SHORT,
+        max_examples=10 * parts * TIMES,
+        derandomize=TIMES == 1,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-
-
-@contextmanager
-def case(target: str) -> Iterator[None]:
-    """Count a case, and stop one that hangs."""
-    TRIED[target] += 1
-
-    def stop(*_: object) -> None:
-        raise AssertionError(f"{target}: no end after {HANG} seconds")
-
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, HANG)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def outcome(read: Callable[[], Any]) -> tuple[Any, str | None]:

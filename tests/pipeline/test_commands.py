@@ -70,7 +70,7 @@ def test_the_quick_training_runs_every_time(clone):
 
 
 def test_evaluation_prints_its_table(clone):
-    ndcg10 = json.loads((clone.folder / "metrics/eval.json").read_text())["val"]["siamese"]["ndcg10"]
+    ndcg10 = json.loads((clone.folder / "metrics/eval.json").read_text())["val"]["encoded"]["ndcg10"]
     assert re.search(rf"encoded queries +\| +{ndcg10:.3f} ", make(clone, "eval-v25"))
 
 

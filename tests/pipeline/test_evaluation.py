@@ -40,7 +40,7 @@ def test_the_export_gives_the_figures_of_the_stage(small, table):
 
 def test_speeds_are_measured_for_the_model(small, table):
     speed = read(small, "outputs/beir/v24.0/val.json")["speed"]
-    assert set(speed) == {"v25.inference_free", "v25.siamese", "v25.recounted"}
+    assert set(speed) == {"v25.inference_free", "v25.encoded", "v25.recounted"}
     for figures in speed.values():
         assert min(figures.values()) > 0
         assert figures["recall10"] <= 1
@@ -82,8 +82,8 @@ def test_what_the_report_reads_is_there(small):
     queries = read(small, folder + "queries.json")
     assert queries["split"] == "val"
     assert set(queries["ndcg10"]) == {*WAYS, *BASELINES}
-    mean = sum(queries["ndcg10"]["siamese"]) / len(queries["ids"])
-    assert mean == pytest.approx(read(small, "metrics/eval.json")["val"]["siamese"]["ndcg10"], abs=1e-5)
+    mean = sum(queries["ndcg10"]["encoded"]) / len(queries["ids"])
+    assert mean == pytest.approx(read(small, "metrics/eval.json")["val"]["encoded"]["ndcg10"], abs=1e-5)
     gains = read(small, folder + "gains.json")
     assert set(gains) == {"ndcg10", "mrr10", "recall1", "recall10", "recall100"}
     assert gains["ndcg10"] == read(small, "metrics/eval.json")["val"]["ndcg10_gain"]
@@ -92,7 +92,7 @@ def test_what_the_report_reads_is_there(small):
     assert sum(pieces["nnz"]["counts"]) == 24  # eval.sparsity_documents
     assert set(read(small, folder + "examples.json")) == {"winners", "losers"}
     rows = (small.folder / "metrics/pruning.tsv").read_text().splitlines()
-    assert rows[0].split("\t") == ["max_ratio", "document_nnz", "index_bytes", "inference_free", "siamese"]
+    assert rows[0].split("\t") == ["max_ratio", "document_nnz", "index_bytes", "inference_free", "encoded"]
     sizes = [int(row.split("\t")[2]) for row in rows[1:]]
     assert sizes == sorted(sizes, reverse=True)
 

@@ -39,7 +39,7 @@ def test_metrics_and_curves_are_complete(small):
     assert metrics["verify.json"]["loss_last"] < metrics["verify.json"]["loss_first"]
     curves = small.folder / "metrics/train/plots/metrics"
     names = {path.stem for path in curves.glob("*.tsv")}
-    assert names >= {"loss", "learning_rate", "flops_document", "flops_query", "distillation", "infonce_siamese"}
+    assert names >= {"loss", "learning_rate", "flops_document", "flops_query", "distillation", "infonce_encoded"}
     assert names >= {"infonce_inference_free", "query_nnz", "document_nnz", "stopword_activation", "semantic_ratio"}
     steps = [int(line.split("\t")[0]) for line in (curves / "loss.tsv").read_text().splitlines()[1:]]
     assert steps[-1] == 12

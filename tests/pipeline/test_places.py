@@ -50,7 +50,7 @@ def test_a_stage_runs_under_a_path_with_blanks_and_hangul(place):
 
 def test_make_works_under_a_path_with_blanks_and_hangul(place):
     assert "make exp-show" in place.make("help").stdout
-    ndcg10 = place.metrics()["eval.json"]["val"]["siamese"]["ndcg10"]
+    ndcg10 = place.metrics()["eval.json"]["val"]["encoded"]["ndcg10"]
     assert f"{ndcg10:.3f}" in place.make("eval-v25").stdout
     assert "Data and pipelines are up to date." in place.make("check-lock").stdout
     assert "workspace" in place.make("exp-show").stdout

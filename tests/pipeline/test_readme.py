@@ -1,32 +1,227 @@
-"""The blocks of the READMEs that are marked as runnable run as they are written."""
+"""The READMEs, CONTRIBUTING.md and docs/ name only what exists; blocks marked `runnable` run as they are written."""
 
+import ast
+import importlib.util
+import json
+import os
 import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from pipeline.conftest import ROOT
+import yaml
+from dvc.cli import parse_args
 
-BLOCK = re.compile(r"^```bash runnable\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BLOCKS = [
-    pytest.param(block, id=f"{name}: {block.splitlines()[0]}")
-    for name in ("README.md", "README.ko.md")
-    for block in BLOCK.findall((ROOT / name).read_text(encoding="utf-8"))
-]
+from kosplade.retrieval.results import QUALITY
 
-
-def test_there_are_such_blocks_in_both():
-    assert {param.id.split(":")[0] for param in BLOCKS} == {"README.md", "README.ko.md"}
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.ko.md")
+DOCUMENTS = [*READMES, "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+OTHERS = {"export", "git", "pip", "pip-audit", "source"}  # commands that are not ours to check
+BLOCK = re.compile(r"^```(\w+)( runnable)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_runs_as_written(clone, block):
+@cache
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list:
+    """Every block of a language in all documents, with the document and its first line as its name."""
+    return [
+        pytest.param(body, id=f"{name}: {body.splitlines()[0]}")
+        for name in DOCUMENTS
+        for found, _, body in BLOCK.findall(text_of(name))
+        if found == language
+    ]
+
+
+def runnable() -> list:
+    """The marked blocks, each once: the two READMEs share commands and differ in comments."""
+    found = {
+        (language, uncommented(body)): pytest.param(language, body, id=f"{name}: {body.splitlines()[0]}")
+        for name in reversed(DOCUMENTS)
+        for language, mark, body in BLOCK.findall(text_of(name))
+        if mark
+    }
+    return list(reversed(found.values()))
+
+
+def uncommented(body: str) -> str:
+    return re.sub(r"(^|[ \t]+)#.*", "", body, flags=re.MULTILINE).replace("\\\n", " ")
+
+
+def commands(body: str) -> Iterator[list[str]]:
+    """The simple commands of a shell text, without assignments before them; what `bash -c` is given counts as well."""
+    plain = re.sub(r"\$\([^)]*\)", "", uncommented(body))
+    lexer = shlex.shlex(plain, posix=True, punctuation_chars=";&|\n")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters = " \t", True, ""
+    command: list[str] = []
+    for token in [*lexer, "\n"]:
+        if set(token) <= set(";&|\n"):
+            while command and re.match(r"[A-Z_]+=", command[0]):
+                command.pop(0)
+            if command[:3] == ["srun", "bash", "-c"]:
+                yield from commands(command[3])
+            elif command:
+                yield command[command.index("python") :] if command[0] == "torchrun" else command
+            command = []
+        else:
+            command.append(token)
+
+
+@cache
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z0-9-]+):", text_of("Makefile"), re.MULTILINE))
+
+
+@cache
+def parameters() -> set[str]:
+    groups = yaml.safe_load(text_of("params.yaml"))
+    return {
+        name
+        for key, value in groups.items()
+        for name in ([f"{key}.*", *(f"{key}.{leaf}" for leaf in value)] if isinstance(value, dict) else [key])
+    }
+
+
+@cache
+def help_of(*program: str) -> str:
+    environment = os.environ | {"PYTHONPATH": "src:tests"}
+    done = subprocess.run(
+        [sys.executable, *program, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def check(command: list[str]) -> None:
+    """Fail on a command that does not exist or does not take its options."""
+    name, *arguments = command
+    if name == "make":
+        assert next(a for a in arguments if "=" not in a) in make_targets(), command
+    elif name == "dvc":
+        if all(word.isalpha() for word in arguments):  # a name (`dvc add`), or a command without options
+            with pytest.raises(SystemExit):  # the parser's own error is another
+                parse_args([*arguments, "--help"])
+            return
+        options = parse_args(arguments)  # raises where DVC would refuse
+        for setting in getattr(options, "set_param", None) or []:
+            assert setting.split("=")[0] in parameters(), command
+    elif name == "python":
+        if arguments[0] == "-m":
+            assert importlib.util.find_spec(arguments[1]), command
+            program, rest = arguments[:2], arguments[2:]
+        else:
+            assert (ROOT / arguments[0]).exists(), command
+            program, rest = arguments[:1], arguments[1:]
+        wanted = {a.split("=")[0] for a in rest if a.startswith("--")}
+        if wanted:
+            sub_command = rest[:1] if re.fullmatch(r"[a-z]+", rest[0]) else []
+            assert wanted <= set(re.findall(r"--[a-z-]+", help_of(*program, *sub_command))), command
+    else:
+        assert name in OTHERS, command
+
+
+def test_the_readmes_have_the_same_headings_in_the_same_order():
+    levels, korean = (re.findall(r"^(#+) ", BLOCK.sub("", text_of(name)), re.MULTILINE) for name in READMES)
+    assert levels == korean
+    assert len(levels) > 10
+
+
+def test_the_readme_is_short():
+    assert len(text_of("README.md").splitlines()) <= 180
+
+
+@pytest.mark.parametrize("body", blocks("bash"))
+def test_commands_of_a_block_exist(body):
+    for command in commands(body):
+        check(command)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_and_parameters_in_the_text_exist(name):
+    groups = "|".join(key.removesuffix(".*") for key in parameters() if key.endswith(".*"))
+    for span in re.findall(r"`([^`\n]+)`", BLOCK.sub("", text_of(name))):
+        if re.match(r"(make|dvc) \w|python -m|python benchmarks", span):
+            for command in commands(span):
+                check(command)
+        if found := re.match(rf"(?:-S )?((?:{groups})\.[a-z0-9_*]+)", span):
+            assert found[1] in parameters(), span
+
+
+@pytest.mark.parametrize("body", blocks("python"))
+def test_python_is_python(body):
+    ast.parse(body)
+
+
+@pytest.mark.parametrize("body", blocks("json"))
+def test_json_is_json(body):
+    json.loads(body)
+
+
+@pytest.mark.parametrize("body", blocks("mermaid"))
+def test_the_drawn_pipeline_is_that_of_dvc_yaml(body):
+    stages = yaml.safe_load(text_of("dvc.yaml"))["stages"]
+    outs = {
+        name: {key for kind in ("outs", "metrics", "plots") for out in stage.get(kind, []) for key in path(out)}
+        for name, stage in stages.items()
+    }
+    drawn = set()
+    for line in body.splitlines()[1:]:
+        steps = [step.split(" & ") for step in line.strip().split(" --> ")]
+        for first, second in pairwise(steps):
+            for source in first:
+                for target in second:
+                    assert outs[source] & set(stages[target]["deps"]), (source, target)
+                    drawn |= {source, target}
+    assert drawn == set(stages)
+
+
+def path(out: str | dict) -> list[str]:
+    return [out] if isinstance(out, str) else list(out)
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, "CHANGELOG.md"])
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(name)):
+        if not target.startswith("https://"):
+            file, _, anchor = target.partition("#")
+            found = (ROOT / name).parent / file if file else ROOT / name
+            assert found.exists(), target
+            assert not anchor or anchor in anchors(found), target
+
+
+def anchors(document: Path) -> list[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.*)", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("name", [*READMES, "docs/results.md"])
+def test_the_first_table_holds_the_committed_figures(name):
+    header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[:7]
+    measures = {title: key for key, title in QUALITY.items()}
+    columns = [(place, measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
+    figures = [of for of in json.loads(text_of("metrics/eval.json"))["test"].values() if "ndcg10" in dict_of(of)]
+    assert len(columns) >= 2
+    for row, system in zip(rows, figures, strict=True):
+        shown = [row.strip("| ").split(" | ")[place] for place, _ in columns]
+        assert shown == [f"{system[key]:.3f}" for _, key in columns], row
+
+
+def dict_of(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+@pytest.mark.parametrize(("language", "body"), runnable())
+def test_a_block_runs_as_written(clone, language, body):
     before = clone.metrics()
-    clone.run("bash", "-euo", "pipefail", "-c", block)
+    clone.run(*{"bash": ("bash", "-euo", "pipefail", "-c"), "python": ("python", "-c")}[language], body)
     clone.restore()
     assert clone.metrics() == before
-
-
-def test_every_make_target_that_is_named_exists():
-    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for name in ("README.md", "README.ko.md"):
-        named = set(re.findall(r"\bmake ([a-z0-9-]+)", (ROOT / name).read_text(encoding="utf-8")))
-        assert named - targets <= {"and"}  # "make and git"

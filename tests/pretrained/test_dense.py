@@ -1,7 +1,6 @@
 """Dense vectors: pooling, order; exact search in them."""
 
 import copy
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -40,12 +39,12 @@ def test_any_encoder_is_read_in_full_precision_and_within_its_positions(tmp_path
     """bf16, in which large encoders come, is many times slower on most CPUs."""
     copy.deepcopy(encoder).to(torch.bfloat16).save_pretrained(tmp_path)
     word_tokenizer.save_pretrained(tmp_path)
-    settings = replace(load_params().teacher, name=str(tmp_path), max_length=16)
+    settings = load_params().teacher.model_copy(update={"name": str(tmp_path), "max_length": 16})
     dense = DenseEncoder(settings)
     assert dense.encoder.dtype == torch.float32
     assert dense.documents(TEXTS, "test").shape == (4, 8)
     with pytest.raises(UserError, match=r"^teacher\.max_length is 17; the model reads at most 16 pieces\. Lower "):
-        DenseEncoder(replace(settings, max_length=17))
+        DenseEncoder(settings.model_copy(update={"max_length": 17}))
 
 
 class Positions(torch.nn.Module):

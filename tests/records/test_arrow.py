@@ -1,6 +1,5 @@
 """The memory-mapped training records: round trip, access, bytes, damage."""
 
-import json
 import pickle
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from kosplade.errors import UserError
 from kosplade.records.arrow import ROWS_A_BATCH, open_triplets, write_triplets
-from kosplade.records.record import Record, read_training
+from kosplade.records.record import Record
 
 RECORDS = [
     Record("질문 하나", "답은 하나입니다. 🙂", ("아닙니다.", "n2"), "title"),
@@ -103,16 +102,6 @@ def test_a_failure_leaves_the_earlier_file(path):
         write_triplets(path, broken())
     assert list(open_triplets(path)) == RECORDS
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_held_out_records_are_absent(path, tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
-    rows = [{"query": f"질문 {n}", "positive": f"답 {n}", "negative": ["답 3", "아님"]} for n in range(5)]
-    (folder / "train_a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "val.jsonl").write_text(json.dumps({"query": "질문 1", "positive": "답 3"}) + "\n")
-    triplets = write(path, list(read_training(folder)))
-    assert list(triplets) == [Record(f"질문 {n}", f"답 {n}", ("아님",)) for n in (0, 2, 4)]
 
 
 def message(action) -> str:

@@ -1,12 +1,24 @@
 """Two experiments as the stage eval leaves them, small and made up: equal on every machine."""
 
+import dataclasses
 import math
 import random
+from pathlib import Path
 
 import pytest
 
 from kosplade.report.experiments import Experiment
+from kosplade.report.gates import read_gates
 
+ROOT = Path(__file__).parents[2]
+GATES = read_gates(ROOT / "gates.yaml")
+BASIS = {
+    "documents": "1d3c6e600ac7",
+    "test": "46c89a176c93",
+    "depth": 100,
+    "sample": 200,
+    **dict.fromkeys(("bm25", "bm25_kiwi", "dense"), "k1 1.2"),
+}
 KINDS = ("question", "keyword", "paraphrase", "cross-lingual")
 PARTICLES = ("에서는", "으로", "에서", "하는", "은", "는", "이", "가", "을", "를", "에", "의", "도", "과", "와")
 WORDS = (
@@ -156,7 +168,7 @@ def metrics(values: dict[str, list[float]], kinds: list[str], stopwords: float) 
     nnz = 110.0 - 42 * stopwords
     cost = {"query_nnz": 15.4, "document_nnz": nnz, "flops": 0.86, "index_bytes": int(nnz * 5004 * 8)}
     return {
-        "eval": {"documents": 5004, "test": {"queries": len(kinds)} | systems},
+        "eval": {"documents": 5004, "test": {"queries": len(kinds)} | systems, "basis": BASIS},
         "eval_by_kind": {"test": by_kind},
         "sparsity": {
             "semantic_top10": 1.0 - 0.3 * stopwords,
@@ -167,7 +179,7 @@ def metrics(values: dict[str, list[float]], kinds: list[str], stopwords: float) 
         },
         "cost": {
             "inference_free": cost,
-            "siamese": cost | {"query_nnz": 48.4, "flops": 3.45},
+            "encoded": cost | {"query_nnz": 48.4, "flops": 3.45},
             "bm25": cost | {"document_nnz": 61.0, "index_bytes": 2_600_000},
             "bm25_kiwi": {"query_nnz": 11.0, "document_nnz": 44.2, "flops": 0.4},
             "dense": {"query_nnz": 384.0, "document_nnz": 384.0, "flops": 384.0, "index_bytes": 7_686_144},
@@ -179,7 +191,7 @@ def curves(rng: random.Random, stopwords: float) -> dict[str, list[tuple[int, fl
     ends = {
         "loss": (2.1, 1.55),
         "infonce_inference_free": (0.95, 0.8),
-        "infonce_siamese": (0.7, 0.36),
+        "infonce_encoded": (0.7, 0.36),
         "stopword_activation": (2.6, 0.17 + 1.6 * stopwords),
         "document_nnz": (520, 105 - 40 * stopwords),
         "semantic_ratio": (1.2, 153 - 120 * stopwords),
@@ -203,7 +215,7 @@ def make(name: str, *, gain: float, stopwords: float, seed: int) -> Experiment:
     def scores(of: random.Random, shift: float) -> list[float]:
         return [round(min(1.0, max(0.0, d + shift + of.gauss(0, 0.16))), 6) for d in difficulty]
 
-    values = {"inference_free": scores(rng, gain), "siamese": scores(rng, gain + 0.03)}
+    values = {"inference_free": scores(rng, gain), "encoded": scores(rng, gain + 0.03)}
     values |= {name: scores(shared, shift) for name, shift in (("bm25", 0.0), ("bm25_kiwi", 0.02), ("dense", 0.11))}
     quality = sum(values["inference_free"]) / len(ids)
     return Experiment(
@@ -218,7 +230,7 @@ def make(name: str, *, gain: float, stopwords: float, seed: int) -> Experiment:
                 "document_nnz": 110 * (1 - ratio),
                 "index_bytes": int((110 - 42 * stopwords) * (1 - 1.4 * ratio) * 5004 * 8),
                 "inference_free": quality - ratio**2 / 2,
-                "siamese": quality + 0.03 - ratio**2 / 3,
+                "encoded": quality + 0.03 - ratio**2 / 3,
             }
             for ratio in (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
         ],
@@ -226,7 +238,7 @@ def make(name: str, *, gain: float, stopwords: float, seed: int) -> Experiment:
         texts=[view(text, rng, stopwords, 0.3 + 0.6 * stopwords) for text in TEXTS],
         examples=examples(rng),
         queries={"split": "test", "ids": ids, "ndcg10": values},
-        timings=None,
+        timings={},
         date="2026-11-22T18:50:08+00:00",
         versions={"torch": "2.13.0", "transformers": "5.23.0", "numpy": "2.4.6"},
     )
@@ -240,3 +252,9 @@ def base() -> Experiment:
 @pytest.fixture(scope="session")
 def new() -> Experiment:
     return make("v25", gain=0.03, stopwords=0.0, seed=25)
+
+
+def on(experiment: Experiment, **basis: object) -> Experiment:
+    """The same figures on another basis, on none where it is empty."""
+    changed = {**experiment.metrics["eval"], "basis": basis and BASIS | basis}
+    return dataclasses.replace(experiment, metrics=experiment.metrics | {"eval": changed})

@@ -26,32 +26,34 @@ penalty = float(pathlib.Path("params.yaml").read_text().split("penalty:")[1])
 ndcg10 = [round(0.7 - 0.1 * max(0, penalty - 2), 6)] * 30
 out = pathlib.Path("outputs/eval_v25")
 out.mkdir(parents=True, exist_ok=True)
-queries = {"split": "test", "ids": list(range(30)), "ndcg10": {"siamese": ndcg10}}
+queries = {"split": "test", "ids": list(range(30)), "ndcg10": {"encoded": ndcg10}}
 (out / "queries.json").write_text(json.dumps(queries))
 pathlib.Path("metrics").mkdir(exist_ok=True)
-pathlib.Path("metrics/eval.json").write_text(json.dumps({"test": {"siamese": {"ndcg10": ndcg10[0]}}}))
+basis = {"documents": "of user" if penalty == 9 else "embedded", "test": "a", "depth": 100}
+figures = {"test": {"encoded": {"ndcg10": ndcg10[0]}}, "basis": basis}
+pathlib.Path("metrics/eval.json").write_text(json.dumps(figures))
 pathlib.Path("metrics/sparsity.json").write_text(json.dumps({"stopword_activation": 1 / (1 + penalty)}))
 """
 GATES = """
 limits:
   metrics/sparsity.json:
     stopword_activation: {below: 0.4}
-not_worse: {systems: [siamese], level: 0.05, tolerance: 0.02}
+not_worse: {systems: [encoded], level: 0.05, tolerance: 0.02}
 """
 
 
 class Repository:
-    """A DVC repository with a branch `main` at penalty 1 and a checked out branch `change`."""
+    """A folder of a monorepo with a branch `main` at penalty 1 and a checked out branch `change`."""
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for name, text in (("dvc.yaml", PIPELINE), ("write.py", SCRIPT), ("gates.yaml", GATES)):
             (folder / name).write_text(text)
-        self.run("git", "init", "-q", "-b", "main")
+        self.run("git", "init", "-q", "-b", "main", str(folder.parent))
         self.run("git", "config", "user.email", "test@example.org")
         self.run("git", "config", "user.name", "test")
-        self.run(sys.executable, "-m", "dvc", "init", "-q")
+        self.run(sys.executable, "-m", "dvc", "init", "-q", "--subdir")
         self.reproduce(1)
         self.run("git", "add", "-A")
         self.run("git", "commit", "-qm", "main")
@@ -74,7 +76,7 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Repository:
-    return Repository(tmp_path_factory.mktemp("pull_request") / "repository")
+    return Repository(tmp_path_factory.mktemp("pull_request") / "monorepo/team")
 
 
 def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
@@ -89,11 +91,13 @@ def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
     assert good.returncode == 0, good.stderr
     lines = [" ".join(line.split()) for line in good.stdout.splitlines()]
     assert "**Gates: all 2 pass.**" in lines
-    assert "| `sparsity.stopword_activation` | < 0.4 | 0.5 | 0.3333 | pass | value |" in lines
-    paired = "| `test nDCG@10, encoded queries` | not worse | 0.7 | 0.7 | pass | paired test, 30 queries: p = 1.0000 |"
+    assert "| `sparsity.stopword_activation` | < 0.4 | 0.500 | 0.333 | pass | value |" in lines
+    paired = (
+        "| `test nDCG@10, encoded queries` | not worse | 0.700 | 0.700 | pass | paired test, 30 queries: p = 1.0000 |"
+    )
     assert paired in lines
     assert "| `penalty` | `1` | `2` |" in lines
-    assert "| `stopword_activation` | 0.5 | 0.3333 | -0.167 | ↓ better |" in lines
+    assert "| `stopword_activation` | 0.500 | 0.333 | -0.167 | ↓ better |" in lines
     assert "#### `metrics/eval.json`" not in lines  # nothing changed there
     assert "Now: " in lines[-1]
     assert "not committed" not in lines[-1]
@@ -112,7 +116,12 @@ def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
     untested = repository.report()
     cache.with_name("elsewhere").rename(cache)
     assert untested.returncode == 1
-    assert "tolerance 0.02 (no queries.json of the base)" in untested.stdout
+    assert "judged by tolerance 0.02 (no paired test: outputs/eval_v25/queries.json: neither in" in untested.stdout
+
+    repository.reproduce(9)
+    other = repository.report()
+    assert other.returncode == 0
+    assert "**Gates: all 1 pass.** 1 judged by nothing (another collection: not compared)." in other.stdout
 
 
 def test_what_git_or_dvc_cannot_read_is_one_line(repository):

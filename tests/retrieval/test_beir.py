@@ -67,10 +67,41 @@ def test_tolerates_windows_lines_blank_lines_a_byte_order_mark_and_repeated_judg
     assert read_collection(folder, "test") == expected
 
 
-def test_ids_match_whatever_their_unicode_form(folder):
-    write_jsonl(folder / "queries.jsonl", [{"_id": "질문", "text": "하나"}])
-    write_qrels(folder, HEADER + unicodedata.normalize("NFD", "질문") + "\td1\t-1\n")
-    assert read_collection(folder, "test").qrels == {"질문": {"d1": -1}}
+@pytest.mark.parametrize(
+    ("id_", "spelt"),
+    [
+        ("질문", unicodedata.normalize("NFD", "질문")),
+        (unicodedata.normalize("NFD", "질문"), "질문"),
+        ("금융 - 240130(보도자료) 100%.pdf - 1", "금융 - 240130(보도자료) 100%.pdf - 1"),
+        ("  a  b ", "  a  b "),
+        ("a b", " a b "),
+        (" ", " "),
+        ('"A" 안', '"""A"" 안"'),  # as csv and pandas write it
+        ("x\0y", "x\0y"),
+    ],
+)
+def test_ids_are_the_collections_and_found_however_they_are_spelt(folder, id_, spelt):
+    write_jsonl(folder / "queries.jsonl", [{"_id": id_, "text": "하나"}])
+    write_qrels(folder, f"{HEADER}{spelt}\td1\t-1\n")
+    assert read_collection(folder, "test").qrels == {id_: {"d1": -1}}
+
+
+def test_two_ids_that_differ_in_their_unicode_form_are_two(folder):
+    ids = ["가", unicodedata.normalize("NFD", "가")]
+    write_jsonl(folder / "queries.jsonl", [{"_id": id_, "text": "하나"} for id_ in ids])
+    write_qrels(folder, f"{HEADER}{ids[0]}\td1\t1\n{ids[1]}\td2\t1\n")
+    assert read_collection(folder, "test").qrels == {ids[0]: {"d1": 1}, ids[1]: {"d2": 1}}
+
+
+def test_scores_that_are_whole_numbers(folder):
+    write_qrels(folder, f"{HEADER}q1\td1\t1.0\nq1\td2\t-2.\nq2\td1\t3\r\n")
+    assert read_collection(folder, "test").qrels == {"q1": {"d1": 1, "d2": -2}, "q2": {"d1": 3}}
+
+
+def test_a_missing_split_names_those_that_are_there(folder):
+    (folder / "qrels/test.tsv").rename(folder / "qrels/dev.tsv")
+    assert "qrels/test.tsv not found" in error_of(folder)
+    assert "dev" in error_of(folder)
 
 
 @pytest.mark.parametrize("name", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv"])
@@ -104,7 +135,7 @@ def test_qrels_without_header(folder):
 
 def test_qrels_that_are_not_utf8(folder):
     (folder / "qrels" / "test.tsv").write_bytes("질문\td1\t1\n".encode("cp949"))
-    assert "test.tsv: not UTF-8" in error_of(folder)
+    assert "test.tsv:1: not UTF-8" in error_of(folder)
 
 
 @pytest.mark.parametrize("text", ["", HEADER])
@@ -116,12 +147,14 @@ def test_no_queries_left(folder, text):
 @pytest.mark.parametrize(
     ("name", "record", "message"),
     [
-        ("corpus.jsonl", {"_id": "d9", "title": " ", "text": " "}, "corpus.jsonl: document 'd9' has no title or text"),
-        ("corpus.jsonl", {"_id": "d9", "text": 3}, "document 'd9' has a title or text that is not a string"),
+        ("corpus.jsonl", {"_id": "d9", "title": " ", "text": " "}, "corpus.jsonl:5: a document without title or text"),
+        ("corpus.jsonl", {"_id": "d9", "text": 3}, "corpus.jsonl:5: a title or text that is not a string"),
         ("corpus.jsonl", {"text": "본문"}, "corpus.jsonl:5: field '_id'"),
-        ("corpus.jsonl", {"_id": "d2", "text": "본문"}, "corpus.jsonl: _id 'd2' occurs twice"),
+        ("corpus.jsonl", {"_id": "d2", "text": "본문"}, "corpus.jsonl:5: _id 'd2' occurs twice"),
+        ("queries.jsonl", {"_id": "", "text": "셋"}, "queries.jsonl:4: field '_id'"),
+        ("queries.jsonl", {"_id": "q9", "text": "셋", "kind": 3}, "queries.jsonl:4: a kind"),
         ("queries.jsonl", {"_id": "q9", "text": " "}, "queries.jsonl:4: field 'text'"),
-        ("queries.jsonl", {"_id": "q3", "text": "셋"}, "queries.jsonl: _id 'q3' occurs twice"),
+        ("queries.jsonl", {"_id": "q3", "text": "셋"}, "queries.jsonl:4: _id 'q3' occurs twice"),
     ],
 )
 def test_bad_record(folder, name, record, message):
@@ -137,5 +170,5 @@ def test_titles_can_be_left_out(folder):
 
 
 def test_a_title_alone_is_no_text(folder):
-    with pytest.raises(UserError, match=r"has no text\. Remove or fill it"):
+    with pytest.raises(UserError, match=r"corpus.jsonl:4: a document without text"):
         read_collection(folder, "test", with_titles=False)

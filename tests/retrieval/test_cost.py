@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.retrieval import cost
-from kosplade.retrieval.cost import exact_speed, index_bytes, serving_cost, speed
+from kosplade.retrieval.cost import exact_speed, index_bytes, retrieval_flops, serving_cost, speed
 
 DOCUMENTS_NV = csr_matrix([[1.0, 2.0, 0.0, 0.0], [0.0, 3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 QUERIES_QV = csr_matrix([[1.0, 1.0, 0.0, 0.0], [0.0, 2.0, 0.0, 5.0]])
@@ -53,3 +53,10 @@ def test_speed_is_that_of_the_median_call():
 @pytest.mark.usefixtures("clock")
 def test_exact_speed_counts_queries():
     assert exact_speed(QUERIES_QV, DOCUMENTS_NV, depth=2) == 1.0
+
+
+def test_retrieval_flops():
+    queries_QV = csr_matrix([[1.0, 0.0, 2.0], [0.0, 0.0, 1.0]])
+    documents_NV = csr_matrix([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 7.0]])
+    # p_q = (1/2, 0, 1), p_d = (1, 1/4, 1/4): 1/2 + 0 + 1/4
+    assert retrieval_flops(queries_QV, documents_NV) == 0.75

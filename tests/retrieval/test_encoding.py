@@ -21,7 +21,7 @@ def test_no_queries():
     assert inference_free([], WEIGHT_V).shape == (0, 5)
 
 
-def test_without_takes_hidden_pieces_out_of_a_copy():
+def test_without_takes_unserved_pieces_out_of_a_copy():
     vectors = csr_matrix(np.float32([[1, 2, 0, 4], [0, 5, 0, 0]]))
     kept = without(vectors, np.array([False, True, True, False]))
     assert kept.toarray().tolist() == [[1, 0, 0, 4], [0, 0, 0, 0]]

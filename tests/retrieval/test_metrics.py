@@ -66,3 +66,10 @@ def test_per_query_lists_every_query_in_order(measure):
     values = per_query(QRELS, RUN, measure)
     assert list(values) == list(QRELS)
     assert list(values.values()) == pytest.approx(expected)
+
+
+def test_ids_may_hold_anything():
+    qrels = {"q\0a": {"d\0a": 1}, "q\0b": {"%20 x": 1}}
+    run = {"q\0a": {"d\0b": 3.0, "d\0a": 2.0}, "q\0b": {"%20 x": 1.0, "  x": 0.5}}
+    assert per_query(qrels, run, "mrr10") == {"q\0a": 0.5, "q\0b": 1.0}
+    assert per_query(qrels, run, "recall1") == {"q\0a": 0.0, "q\0b": 1.0}

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.retrieval import search as search_module
-from kosplade.retrieval.search import search, to_run
+from kosplade.retrieval.search import search, to_run, without_own
 
 
 def dense_search(queries_QV, documents_NV, depth):
@@ -64,3 +64,11 @@ def test_to_run_names_the_retrieved_documents():
     run = to_run(["q1", "q2"], ["a", "b"], np.array([[1, 0], [-1, -1]]), np.float32([[2, 0.5], [0, 0]]))
     assert run == {"q1": {"b": 2.0, "a": 0.5}, "q2": {}}
     assert list(run["q1"]) == ["b", "a"]
+
+
+def test_without_own_documents_every_result_is_one_shorter():
+    ids_QK = np.array([[4, 7, 2], [7, 4, -1], [1, -1, -1], [3, 5, 6]])
+    scores_QK = np.float32([[3, 2, 1], [3, 2, 0], [3, 0, 0], [3, 2, 1]])
+    ids, scores = without_own(ids_QK, scores_QK, np.array([7, 7, -1, 9]))
+    assert ids.tolist() == [[4, 2], [4, -1], [1, -1], [3, 5]]
+    assert scores.tolist() == [[3, 1], [2, 0], [3, 0], [3, 2]]

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from tiny_export import HIDDEN, write_tiny_export
 
 from kosplade.errors import UserError
-from kosplade.retrieval.served import WAYS, load_export
+from kosplade.retrieval.served import WAYS, check_length, load_export
 
 TEXTS = ["w5 w6 w7 w8", "w9", "w10 w5 w5"]
 
@@ -34,7 +35,7 @@ def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer)
     np.testing.assert_allclose(model.documents(TEXTS, "test", whole_P).toarray(), expected_NV, atol=1e-5)
     queries = model.queries(TEXTS, "test")
     assert list(queries) == list(WAYS)
-    np.testing.assert_allclose(queries["siamese"].toarray(), expected_NV, atol=1e-5)
+    np.testing.assert_allclose(queries["encoded"].toarray(), expected_NV, atol=1e-5)
     # Cut to w5 w6 w7: w8 is lost, w7 is not served.
     row = queries["inference_free"].toarray()[0]
     np.testing.assert_allclose(row[row > 0], [0.5, 0.6])
@@ -87,3 +88,18 @@ def test_a_truncated_model_file(export):
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(UserError, match="the model cannot be loaded"):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (3, None),
+        (512, None),
+        (2, "--n is 2; 2 are special pieces"),
+        (513, "--n is 513; the model reads at most 512 pieces"),
+    ],
+)
+def test_lengths_that_the_model_can_read(export, length, said):
+    model = load(export[0])  # of 514 positions, of which XLM-R leaves two free
+    with pytest.raises(UserError, match=said) if said else nullcontext():
+        check_length(model, length, "--n")

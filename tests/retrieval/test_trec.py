@@ -8,7 +8,7 @@ from sklearn.metrics import ndcg_score
 
 from kosplade.errors import UserError
 from kosplade.retrieval.metrics import per_query
-from kosplade.retrieval.trec import read_run, write_run
+from kosplade.retrieval.trec import escaped, read_run, write_run
 
 RUN = {"q1": {"d3": 2.5, "d1": 2.5, "d2": 0.25}, "q2": {"d1": 1.0, "d9": -0.5}}
 
@@ -74,7 +74,12 @@ def test_a_missing_file_is_named(tmp_path):
         read_run(tmp_path / "none.trec")
 
 
-def test_an_id_with_a_blank_is_refused_and_nothing_is_left(tmp_path):
-    with pytest.raises(UserError, match="'d 1' has a blank"):
-        write_run(tmp_path / "run.trec", {"q": {"d 1": 1.0}}, "mine")
-    assert list(tmp_path.iterdir()) == []
+IDS = ["금융 - 240130(보도자료) ....pdf - 1", "100%", "%20", "a\tb\n", "\u2028\x1c\u3000", "x\0y", " "]
+
+
+def test_any_id_comes_back_and_no_column_is_shifted(tmp_path):
+    run = {id_: {other: 1.0 / rank for rank, other in enumerate(IDS, start=1)} for id_ in IDS}
+    write_run(tmp_path / "run.trec", run, "a b")
+    assert {len(line.split(" ")) for line in (tmp_path / "run.trec").read_text().splitlines()} == {6}
+    assert {query: list(found) for query, found in read_run(tmp_path / "run.trec").items()} == dict.fromkeys(IDS, IDS)
+    assert escaped("금융 (1)") == "금융%20(1)"

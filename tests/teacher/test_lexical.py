@@ -1,22 +1,11 @@
-"""The lexical teacher: counts and weights by hand, scores and ranks as the BM25 baseline gives them, files."""
+"""The lexical teacher: blocks of counts, scores of rows, files."""
 
 from math import log
 
 import numpy as np
-import pytest
 
-from kosplade.retrieval.bm25 import bm25_vectors
-from kosplade.retrieval.search import search
-from kosplade.teacher.lexical import (
-    PARTS,
-    Lexical,
-    bm25_weights,
-    count_terms,
-    load_rows,
-    presence,
-    save_rows,
-    stack,
-)
+from kosplade.records.bm25 import bm25_weights, count_terms
+from kosplade.teacher.lexical import PARTS, Lexical, load_rows, presence, save_rows, stack
 
 DOCUMENTS = [["결제", "결제", "취소"], ["결제", "환불"], ["취소", "취소", "취소", "환불"], ["api"]]
 QUERIES = [["결제", "취소"], ["api"], ["환불", "없다"], ["없다"], []]
@@ -31,29 +20,6 @@ def build(documents, queries) -> Lexical:
     numbers: dict[str, int] = {}
     documents_NT = bm25_weights(count_terms(documents, numbers, grow=True))
     return Lexical(presence(count_terms(queries, numbers, grow=False)), documents_NT)
-
-
-def test_counts_and_numbers_in_order_of_appearance():
-    numbers: dict[str, int] = {}
-    counts = count_terms(DOCUMENTS, numbers, grow=True)
-    assert numbers == {"결제": 0, "취소": 1, "환불": 2, "api": 3}
-    assert counts.dtype == np.float32
-    assert counts.toarray().tolist() == [[2, 1, 0, 0], [1, 0, 1, 0], [0, 3, 1, 0], [0, 0, 0, 1]]
-    assert counts.nnz == 7  # a repeated term is one entry
-
-
-def test_unknown_terms_are_dropped_where_the_numbers_are_complete():
-    numbers = {"결제": 0, "취소": 1}
-    counts = count_terms([["없다", "취소", "없다"], [], ["없다"]], numbers, grow=False)
-    assert counts.toarray().tolist() == [[0, 1], [0, 0], [0, 0]]
-    assert numbers == {"결제": 0, "취소": 1}
-
-
-def test_texts_without_terms():
-    numbers: dict[str, int] = {}
-    assert count_terms([[], []], numbers, grow=True).shape == (2, 0)
-    counts = count_terms([[], ["취소"], []], numbers, grow=True)
-    assert counts.toarray().tolist() == [[0], [1], [0]]
 
 
 def test_blocks_that_know_more_and_more_terms():
@@ -74,26 +40,6 @@ def test_a_repeated_query_term_counts_once():
     assert counts.toarray().tolist() == [[2, 1], [0, 0]]
 
 
-def test_weights_by_hand():
-    weights = bm25_weights(count_terms(DOCUMENTS, {}, grow=True))
-    assert weights.dtype == np.float32
-    # 결제, 취소 and 환불 are each in two documents, api in one.
-    expected = [
-        [weight(2, 2, 3), weight(1, 2, 3), 0, 0],
-        [weight(1, 2, 2), 0, weight(1, 2, 2), 0],
-        [0, weight(3, 2, 4), weight(1, 2, 4), 0],
-        [0, 0, 0, weight(1, 1, 1)],
-    ]
-    np.testing.assert_allclose(weights.toarray(), expected, rtol=1e-6)
-    # ln(1 + 3.5 / 1.5) = 1.203973; 1 + 1.2 * (.25 + .75 / 2.5) = 1.66
-    assert weights[3, 3] == pytest.approx(0.725285, abs=1e-6)
-
-
-def test_an_empty_document_counts_for_the_mean_length_only():
-    weights = bm25_weights(count_terms([["결제"], []], {}, grow=True))
-    assert weights.toarray()[:, 0] == pytest.approx([weight(1, 1, 1, texts=2, mean=0.5), 0])
-
-
 def test_documents_without_any_term():
     assert bm25_weights(count_terms([[], []], {}, grow=True)).shape == (2, 0)
     assert build([[], []], [["결제"]]).scores(np.array([0]), np.array([0, 1])).tolist() == [[0, 0]]
@@ -105,24 +51,6 @@ def test_scores_of_rows_in_the_order_asked():
     both = weight(2, 2, 3) + weight(1, 2, 3)
     expected = [[weight(3, 2, 4), both, both, 0], [0, 0, 0, 0], [weight(3, 2, 4), both, both, 0]]
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
-
-
-def test_scores_and_ranks_are_those_of_the_baseline():
-    """Both leave out the factor k1 + 1. Queries repeat no term: a teacher's query has each once."""
-    generator = np.random.default_rng(0)
-    documents = [[f"t{term}" for term in generator.zipf(1.5, size=size) % 60] for size in generator.integers(0, 40, 80)]
-    queries = [[f"t{term}" for term in generator.permutation(70)[:size]] for size in generator.integers(0, 9, 30)]
-    ids, expected = search(*bm25_vectors(queries, documents, k1=1.2, b=0.75), 80)
-    scores = build(documents, queries).scores(np.arange(30), np.arange(80))
-    found = ids >= 0
-    assert found.sum() > 500
-    for query in range(30):
-        ranked = ids[query][found[query]]
-        np.testing.assert_allclose(scores[query, ranked], expected[query][found[query]], rtol=1e-5)
-        assert np.delete(scores[query], ranked).max(initial=0) == 0
-        order = np.argsort(-scores[query], kind="stable")[: len(ranked)]
-        # Ranks agree but for ties within the noise of float32.
-        np.testing.assert_allclose(scores[query, order], scores[query, ranked], rtol=1e-5)
 
 
 def test_files_are_read_as_they_lie_on_the_disk(tmp_path):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from kosplade.errors import UserError
+from kosplade.records.bm25 import count_terms
 from kosplade.records.text import text_id
 from kosplade.teacher import teacher as module
-from kosplade.teacher.lexical import count_terms, save_rows
+from kosplade.teacher.lexical import save_rows
 from kosplade.teacher.teacher import load_teacher, text_numbers, write_side
 
 

@@ -7,8 +7,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from kosplade.records.record import Record
+from kosplade.records.text import text_number
 from kosplade.teacher.teacher import Side, Teacher, text_numbers
-from kosplade.training.batches import Collator, RecordDataset, occurring_pieces
+from kosplade.training.batches import Collator, RecordDataset, known_answers, occurring_pieces
 
 RECORDS = [
     Record("w5 w6", "w10 w11 w12 w13", ("w20", "w21")),
@@ -52,7 +53,8 @@ def test_a_record_is_read_when_it_is_asked_for(word_tokenizer):
 
 def test_queries_and_positives_in_order_padded_and_cut(word_tokenizer):
     batch = collate(word_tokenizer)
-    assert sorted(batch) == ["document_ids", "document_mask", "query_ids", "query_mask"]
+    ids = ["document_ids", "document_mask", "document_numbers", "query_answers", "query_ids", "query_mask"]
+    assert sorted(batch) == ids
     # <s> 0, <pad> 1, </s> 2. Queries are cut to 5 pieces with the special ones, documents to 4.
     assert batch["query_ids"].tolist() == [[0, 5, 6, 2, 1], [0, 7, 2, 1, 1], [0, 8, 8, 9, 2]]
     assert batch["query_mask"].tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
@@ -90,6 +92,27 @@ def test_teacher_rows_cover_the_negatives(word_tokenizer):
     # Query 1 has no negative and borrows the positive of query 0.
     texts = [*(record.positive for record in RECORDS), "w20", RECORDS[0].positive, "w22 w23"]
     assert batch["teacher_document"].tolist() == documents.rows(texts).tolist()
+
+
+def test_known_answers_are_the_documents_that_answer_beside_the_own_positive(word_tokenizer):
+    """A question with two answers, one that shares an answer in another spelling, one whose negative is its answer."""
+    a, b, c = map(text_number, ("w10", "w11", "w12"))
+    records = [
+        Record("w5", "w10", ("w12",), answers=tuple(sorted((a, b)))),
+        Record("w5", "w11", ("w13",), answers=tuple(sorted((a, b)))),
+        Record("w6", "W10 .", ("w10",), answers=(a,)),
+        Record("w7", "w12", ("w13",)),
+    ]
+    batch = collate(word_tokenizer, records, hard_negatives=1)
+    known = known_answers(batch["query_answers"], batch["document_numbers"])
+    #      w10    w11    W10 .  w12  | w12    w13    w10    w13
+    assert known.tolist() == [
+        [False, True, True, False, False, False, True, False],
+        [True, False, True, False, False, False, True, False],
+        [True, False, False, False, False, False, True, False],
+        [False, False, False, False, True, False, False, False],
+    ]
+    assert c != a
 
 
 def test_occurring_pieces_leave_padding_out():

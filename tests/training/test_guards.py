@@ -50,19 +50,18 @@ def test_less_than_one_piece_a_document_stops_at_any_time(document_nnz, flops):
     )
 
 
-def test_more_than_a_hundredth_of_the_vocabulary_stops():
-    assert message(lambda: check(2500.03)) == (
-        "training stopped at step 20: no sparsity after the warm-up of FLOPS, 2500 pieces a document, "
-        "more than 2500 (1% of the vocabulary). Last good checkpoint: /somewhere/checkpoint-150. "
-        "Raise lambda_flops or train.bias_learning_rate."
-    )
+@pytest.mark.parametrize(("vocab_size", "limit"), [(250_002, 2500), (51_000, 510), (50_000, 500), (8002, 500)])
+def test_more_than_a_hundredth_of_the_vocabulary_and_than_500_pieces_stops(vocab_size, limit):
+    check(limit, vocab_size=vocab_size)
+    text = message(lambda: check(limit + 1, vocab_size=vocab_size))
+    assert text.startswith("training stopped at step 20: no sparsity after the warm-up of FLOPS, ")
+    assert f"{limit + 1} pieces a document, more than {limit} (1% of the vocabulary, at least 500)" in text
+    assert LAST in text
+    assert text.endswith("Raise lambda_flops or train.bias_learning_rate.")
 
 
-@pytest.mark.parametrize(("vocab_size", "document_nnz"), [(30_000, 300), (1000, 10)])
-def test_the_limit_follows_the_vocabulary(vocab_size, document_nnz):
-    check(document_nnz, vocab_size=vocab_size)
-    text = message(lambda: check(document_nnz + 1, vocab_size=vocab_size))
-    assert f"{document_nnz + 1} pieces a document, more than {document_nnz} (1%" in text
+def test_a_vocabulary_of_500_pieces_is_never_too_dense():
+    check(500, vocab_size=500)
 
 
 @pytest.mark.parametrize("flops", [{"has_flops": False}, {"is_warm": False}])

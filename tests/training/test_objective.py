@@ -1,20 +1,21 @@
 """The objective: its terms by hand, and the two recipes."""
 
-from dataclasses import fields, replace
 from math import exp, log
 
 import pytest
 import torch
-from objective_recipes import OFF, TERMS, V24, D, step_of
+from objective_recipes import OFF, TERMS, V24, D, recipe, step_of
 
 from kosplade.params import LossParams
-from kosplade.training.objective import Objective, served_weights
+from kosplade.training.objective import Objective
+from kosplade.vocab.tables import Tables, served_weights
 
 # Pieces: 0 <s>, 1 <pad>, 2 </s>, 3 a masked particle, 4 to 6 words, 7 a word that no text has.
 IDF = torch.tensor([9.0, 9.0, 9.0, 0.1, 1.0, 2.0, 3.0, 9.0], dtype=D)
 FREQUENCY = torch.tensor([0, 0, 0, 9, 4, 2, 1, 0])
 SPECIAL = torch.arange(8) < 3
 STOPWORD = torch.arange(8) < 4
+TABLES = Tables(IDF, FREQUENCY, STOPWORD, SPECIAL, hangul_V=torch.zeros(8, dtype=torch.bool))
 ALL = torch.arange(8)
 ONES = torch.ones(8)
 
@@ -33,32 +34,25 @@ DOCUMENT = torch.tensor([[4.0, 0.0, 0.0, 5.0, 1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.
 
 
 def objective(lambda_flops=0.0, **changes) -> Objective:
-    return Objective(
-        replace(OFF, **changes),
-        IDF,
-        FREQUENCY,
-        STOPWORD,
-        SPECIAL,
-        lambda_flops=lambda_flops,
-        idf_alpha=2.5,
-        stopword_penalty=5.0,
-    )
+    return Objective(recipe(lambda_flops, **changes), TABLES)
 
 
-def compute(it: Objective, query=QUERY, document=DOCUMENT, batch=BATCH, pieces=ALL, multiplicity=ONES, factor=1.0):
-    return it(step_of(query, document, batch, pieces), pieces, multiplicity, factor)
+def compute(
+    it: Objective, query=QUERY, document=DOCUMENT, batch=BATCH, pieces=ALL, multiplicity=ONES, factor=1.0, known=None
+):
+    return it(step_of(query, document, batch, pieces, known=known), pieces, multiplicity, factor)
 
 
 def test_weights_of_an_inference_free_query():
-    weight_V, hidden_V = served_weights(OFF, IDF, STOPWORD, SPECIAL)
+    weight_V, unserved_V = served_weights(OFF, IDF, STOPWORD, SPECIAL)
     assert weight_V.tolist() == [0, 0, 0, 0, 1, 2, 3, 9]
-    assert torch.equal(hidden_V, STOPWORD)
+    assert torch.equal(unserved_V, STOPWORD)
 
 
 def test_v24_weighs_every_piece_1_and_hides_special_pieces_only():
-    weight_V, hidden_V = served_weights(replace(OFF, **V24), IDF, STOPWORD, SPECIAL)
+    weight_V, unserved_V = served_weights(OFF.model_copy(update=V24), IDF, STOPWORD, SPECIAL)
     assert weight_V.tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
-    assert torch.equal(hidden_V, SPECIAL)
+    assert torch.equal(unserved_V, SPECIAL)
 
 
 def infonce(row_0, row_1) -> float:
@@ -81,13 +75,13 @@ def test_infonce_inference_free_of_v24_by_hand():
     assert terms["infonce_inference_free"].item() == pytest.approx(infonce((3, 0.25), (0.25, 1)))
 
 
-def test_infonce_siamese_by_hand():
+def test_infonce_encoded_by_hand():
     # Masked 3 and the special pieces are left out: (1 * 1, 0) and (1 * .5, 1 * 2).
-    _, terms = compute(objective(infonce_siamese=1.0))
-    assert terms["infonce_siamese"].item() == pytest.approx(infonce((1, 0), (0.5, 2)))
+    _, terms = compute(objective(infonce_encoded=1.0))
+    assert terms["infonce_encoded"].item() == pytest.approx(infonce((1, 0), (0.5, 2)))
     # V24 has 3 as well: (2 * 5 + 1, 2 * .5) and (3 * 5 + .5, 3 * .5 + 2).
-    _, terms = compute(objective(infonce_siamese=1.0, **V24))
-    assert terms["infonce_siamese"].item() == pytest.approx(infonce((11, 1), (15.5, 3.5)))
+    _, terms = compute(objective(infonce_encoded=1.0, **V24))
+    assert terms["infonce_encoded"].item() == pytest.approx(infonce((11, 1), (15.5, 3.5)))
 
 
 def test_flops_by_hand():
@@ -125,9 +119,44 @@ def test_distillation_by_hand():
         return sum(a * log(a / b) for a, b in zip(p, q, strict=True))
 
     free = (kl((1.8, 0.8), (0.5, 0)) + kl((1.2, 1.2), (0.5, 2))) / 2
-    siamese = (kl((1.8, 0.8), (1, 0)) + kl((1.2, 1.2), (0.5, 2))) / 2
+    encoded = (kl((1.8, 0.8), (1, 0)) + kl((1.2, 1.2), (0.5, 2))) / 2
     _, terms = compute(objective(distillation=1.0))
-    assert terms["distillation"].item() == pytest.approx((free + siamese) / 2)
+    assert terms["distillation"].item() == pytest.approx((free + encoded) / 2)
+
+
+KNOWN = torch.tensor([[False, True, True, False], [False, False, False, True]])
+
+
+def test_a_known_answer_is_no_negative_in_any_term():
+    """Documents: two positives, then a hard negative of each query. Query 0 has one document left, its own; query 1
+    keeps the positive of query 0 and the negative of query 0.
+    """
+    batch, documents = with_negatives(BATCH), torch.cat([DOCUMENT, DOCUMENT.flip(0)])
+    it = objective(infonce_inference_free=1.0, infonce_encoded=1.0, distillation=1.0, margin=1.0)
+    _, terms = compute(it, document=documents, batch=batch, known=KNOWN)
+    # Inference-free scores over temperature 2: query 0 (.5, 0, 0, .5), query 1 (.5, 2, 2, .5).
+    free_0 = log(exp(0.5) + exp(0.5)) - 0.5
+    free_1 = log(exp(0.5) + exp(2) + exp(2)) - 2
+    assert terms["infonce_inference_free"].item() == pytest.approx((free_0 + free_1) / 2)
+    # Encoded: query 0 (1, 0, 0, 1), query 1 (.5, 2, 2, .5).
+    encoded_0 = log(exp(1) + exp(1)) - 1
+    assert terms["infonce_encoded"].item() == pytest.approx((encoded_0 + free_1) / 2)
+    # The hard negative of each is a known answer: nothing to keep away from.
+    assert terms["margin"].item() == 0
+    assert torch.isfinite(terms["distillation"])
+
+
+def test_what_is_known_to_answer_gets_no_gradient_from_its_query():
+    documents = torch.cat([DOCUMENT, DOCUMENT.flip(0)])
+    it = objective(infonce_inference_free=1.0, infonce_encoded=1.0, distillation=1.0, margin=1.0)
+    known = torch.ones(2, 4, dtype=torch.bool).fill_diagonal_(False)  # whatever is not the own positive
+    for document in (documents, documents.clone().mul_(torch.tensor([[1.0], [1.0], [7.0], [9.0]], dtype=D))):
+        document.requires_grad_()
+        loss, terms = compute(it, document=document, batch=with_negatives(BATCH), known=known)
+        loss.backward()
+        assert terms["infonce_inference_free"].item() == terms["infonce_encoded"].item() == 0
+        assert terms["distillation"].item() == 0
+        assert document.grad.abs().sum().item() == 0
 
 
 def test_margin_by_hand():
@@ -197,31 +226,31 @@ def test_an_option_adds_its_weighted_term_and_a_gradient(name):
 def test_every_option_of_the_loss_is_tested_here():
     settings = {"margin_size", "min_activation_top_k", "min_activation_floor", *V24}
     settings |= {"teacher_temperature", "teacher_lexical"}  # tests/training/test_teacher.py
-    settings |= {"idf_prior"}  # tests/stages/test_inputs.py
-    settings |= {"temperature_inference_free", "temperature_siamese"}
-    assert {field.name for field in fields(LossParams)} == settings | set(TERMS)
+    settings |= {"idf_prior"}  # tests/stages/test_idf.py
+    settings |= {"temperature_inference_free", "temperature_encoded"}
+    assert LossParams.model_fields.keys() == settings | set(TERMS)
 
 
 def test_enabled_names_the_terms():
     assert objective().enabled == []
-    assert objective(lambda_flops=0.1, margin=0.5, infonce_siamese=1.0).enabled == [
+    assert objective(lambda_flops=0.1, margin=0.5, infonce_encoded=1.0).enabled == [
         "flops",
-        "infonce_siamese",
+        "infonce_encoded",
         "margin",
     ]
     assert set(objective(**dict.fromkeys(TERMS, 1.0)).enabled) == set(TERMS)
 
 
 def test_the_loss_without_flops():
-    loss, figures = compute(objective(lambda_flops=0.01, infonce_siamese=2.0, positive=3.0))
-    rest = 2 * figures["infonce_siamese"] + 3 * figures["positive"]
+    loss, figures = compute(objective(lambda_flops=0.01, infonce_encoded=2.0, positive=3.0))
+    rest = 2 * figures["infonce_encoded"] + 3 * figures["positive"]
     assert figures["loss_without_flops"].item() == pytest.approx(rest.item())
     assert loss.item() == pytest.approx(
         rest.item() + 0.01 * (figures["flops_query"] + figures["flops_document"]).item()
     )
 
 
-SCORED = dict.fromkeys(("infonce_inference_free", "infonce_siamese", "distillation"), 1.0)
+SCORED = dict.fromkeys(("infonce_inference_free", "infonce_encoded", "distillation"), 1.0)
 
 
 @pytest.mark.parametrize("piece", [0, 3, 4])
@@ -249,7 +278,7 @@ def test_figures_of_a_batch_by_hand():
             "document_nnz": 4.0,
             # Largest masked: 3 at 5.0 and 3 at .5
             "stopword_activation": 2.75,
-            # Words that occur: 4 at 1 and 6 at 3, mean 2; masked that occur, not special: 3 in the second at .5
-            "semantic_ratio": 4.0,
+            # The second text alone has both: 6 at 3 over the masked 3 at .5
+            "semantic_ratio": 6.0,
         }
     )

@@ -1,17 +1,17 @@
 """Loss and gradients of a whole model equal those from its full logits."""
 
 import copy
-from dataclasses import replace
 from math import exp
 
 import pytest
 import torch
-from objective_recipes import OFF, TERMS, V24, D, step_of
+from objective_recipes import TERMS, V24, D, recipe, step_of
 
 from kosplade.model import SparseEncoder
 from kosplade.training.objective import Objective
 from kosplade.training.sampler import PieceSampler
 from kosplade.training.trainer import TOWERS, TwoTower
+from kosplade.vocab.tables import Tables
 
 
 def plain_weights(mlm, ids, mask):
@@ -47,8 +47,8 @@ def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
         torch.stack([torch.stack([sum(weight(v) * d[v] for v in own) for d in document]) for own in own_q])
         / recipe.temperature_inference_free
     )
-    siamese = torch.stack([torch.stack([(q * d)[served].sum() for d in document]) for q in query])
-    siamese = siamese / recipe.temperature_siamese
+    encoded = torch.stack([torch.stack([(q * d)[served].sum() for d in document]) for q in query])
+    encoded = encoded / recipe.temperature_encoded
     target = torch.softmax(batch["teacher"] / recipe.teacher_temperature, dim=1)
     count = len(query)
 
@@ -74,8 +74,8 @@ def plain_loss(mlm, batch, recipe, tables, lambda_flops, factor):
     return (
         lambda_flops * factor * flops
         + recipe.infonce_inference_free * nce(free)
-        + recipe.infonce_siamese * nce(siamese)
-        + recipe.distillation * (kl(free) + kl(siamese)) / 2
+        + recipe.infonce_encoded * nce(encoded)
+        + recipe.distillation * (kl(free) + kl(encoded)) / 2
         + recipe.margin * sum(gaps) / len(gaps)
         + recipe.positive * sum(present) / len(present)
         + recipe.self_reconstruction * sum(own) / len(own)
@@ -103,18 +103,18 @@ def test_loss_and_gradients_equal_those_from_full_logits(tiny_mlm, changes):
     special = torch.arange(40) < 5
     stopword = torch.arange(40) < 12
     tables = (idf, frequency, stopword, special)
-    recipe = replace(OFF, **{name: 0.3 + 0.1 * place for place, name in enumerate(TERMS)}, **changes)
+    params = recipe(0.02, **{name: 0.3 + 0.1 * place for place, name in enumerate(TERMS)}, **changes)
 
     mlm = tiny_mlm().double().eval()
     reference = copy.deepcopy(mlm)
-    expected = plain_loss(reference, batch, recipe, tables, 0.02, 0.5)
+    expected = plain_loss(reference, batch, params.loss, tables, 0.02, 0.5)
     expected.backward()
 
     encoder = SparseEncoder(mlm)
     pieces, multiplicity = PieceSampler(special | stopword, 0, 1).draw(0)
     towers = {key: batch[key] for key in TOWERS}
     query, document = TwoTower(encoder)(**towers, pieces_P=pieces)
-    it = Objective(recipe, *tables, lambda_flops=0.02, idf_alpha=2.5, stopword_penalty=5.0)
+    it = Objective(params, Tables(*tables, hangul_V=special))
     loss, _ = it(step_of(query, document, batch, pieces, 40), pieces, multiplicity, 0.5)
     loss.backward()
 

@@ -2,11 +2,21 @@
 
 import pytest
 import torch
+from objective_recipes import PARAMS
 
 from kosplade.model import SparseEncoder
 from kosplade.training.optimizer import build_optimizer, clip_gradients, prepare_embeddings, share_bias_gradient
 
 NONE = torch.zeros(40, dtype=torch.bool)  # silent pieces
+RECIPE = PARAMS.train.model_copy(
+    update={
+        "learning_rate": 0.01,
+        "bias_learning_rate": 0.5,
+        "weight_decay": 0.2,
+        "bias_beta2": 0.95,
+        "silent_pace": 2.0,
+    }
+)
 
 
 def names_of(encoder, group) -> set[str]:
@@ -17,7 +27,7 @@ def names_of(encoder, group) -> set[str]:
 def test_groups_of_a_real_model(tiny_mlm, is_trained):
     encoder = SparseEncoder(tiny_mlm())
     prepare_embeddings(encoder, is_trained)
-    optimizer = build_optimizer(encoder, NONE, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+    optimizer = build_optimizer(encoder, NONE, RECIPE)
     settings = [(g["lr"], g["weight_decay"], g["betas"], g.get("rows", False)) for g in optimizer.param_groups]
     assert settings == [
         (0.01, 0.2, (0.9, 0.999), False),
@@ -45,7 +55,7 @@ PIECES = torch.tensor([0, 3, 6, 20, 21, 22, 23, 24, 25, 39])
 
 def real_step(encoder, pieces) -> dict[str, torch.Tensor]:
     """One update of the encoder; the gradients, as dense tensors, after clipping."""
-    optimizer = build_optimizer(encoder, NONE, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+    optimizer = build_optimizer(encoder, NONE, RECIPE)
     encoder(IDS, (IDS != 1).long(), pieces).square().sum().backward()
     clip_gradients(encoder, 1.0)
     gradients = {name: p.grad.to_dense() for name, p in encoder.named_parameters() if p.grad is not None}
@@ -123,7 +133,7 @@ def test_biases_of_silent_pieces_move_twice_as_far(tiny_mlm):
     moved = []
     for silent in (NONE, silent_V):
         encoder = SparseEncoder(tiny_mlm())
-        optimizer = build_optimizer(encoder, silent, learning_rate=0.01, bias_learning_rate=0.5, weight_decay=0.2)
+        optimizer = build_optimizer(encoder, silent, RECIPE)
         before_V = encoder.decoder.bias.detach().clone()
         for _ in range(2):  # the second step's gradient is that of the first, so that the paths stay comparable
             encoder.decoder.bias.grad = torch.linspace(-1, 1, 40)

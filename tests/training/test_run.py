@@ -1,7 +1,5 @@
 """How many updates a training makes, and when it cannot make one."""
 
-from dataclasses import replace
-
 import pytest
 
 from kosplade.errors import UserError
@@ -9,7 +7,9 @@ from kosplade.params import load_params
 from kosplade.training import processes
 from kosplade.training.run import optimiser_steps
 
-TRAIN = replace(load_params().train, max_steps=-1, batch_size=16, gradient_accumulation_steps=1, hard_negatives=0)
+TRAIN = load_params().train.model_copy(
+    update={"max_steps": -1, "batch_size": 16, "gradient_accumulation_steps": 1, "hard_negatives": 0}
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ TRAIN = replace(load_params().train, max_steps=-1, batch_size=16, gradient_accum
     ],
 )
 def test_the_updates_are_those_of_whole_batches_up_to_a_limit(records, epochs, settings, expected):
-    assert optimiser_steps(records, replace(TRAIN, **settings), epochs) == expected
+    assert optimiser_steps(records, TRAIN.model_copy(update=settings), epochs) == expected
 
 
 def test_several_processes_share_a_pass(monkeypatch):
@@ -44,4 +44,4 @@ def test_several_processes_share_a_pass(monkeypatch):
 )
 def test_what_cannot_train_is_refused(records, settings, reason):
     with pytest.raises(UserError, match=f"^{reason}"):
-        optimiser_steps(records, replace(TRAIN, **settings), 1)
+        optimiser_steps(records, TRAIN.model_copy(update=settings), 1)

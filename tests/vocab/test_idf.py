@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_tokenizers import SENTENCES, byte_level, unigram, wordpiece
 from tokenizers import AddedToken, Regex, normalizers, pre_tokenizers
 
 from kosplade.errors import UserError
-from kosplade.files import read_jsonl
+from kosplade.records.jsonl import read_jsonl
 from kosplade.vocab import idf
 from kosplade.vocab.idf import DocumentFrequencies, count_documents, count_shards, splits_at_spaces
 
@@ -135,6 +136,16 @@ def test_word_by_word_is_text_by_text(tokenizer, written):
     np.testing.assert_array_equal(count(tokenizer, texts, 50).counts_V, plainly(tokenizer, texts))
 
 
+@pytest.mark.parametrize(("make", "by_words"), [(unigram, True), (wordpiece, False), (byte_level, False)])
+def test_every_kind_of_vocabulary_is_counted_text_by_text(make, by_words):
+    tokenizer = make()
+    assert splits_at_spaces(tokenizer.backend_tokenizer) is by_words
+    texts = [*SENTENCES, *ODD, *(" ".join(SENTENCES[:n]) for n in range(len(SENTENCES)))]
+    counts_V = count(tokenizer, texts, 3).counts_V
+    np.testing.assert_array_equal(counts_V, plainly(tokenizer, texts))
+    assert counts_V.max() > len(SENTENCES)
+
+
 def test_forgetting_words_changes_nothing(tokenizer, written, monkeypatch):
     whole = count(tokenizer, written, 10)
     monkeypatch.setattr(idf, "WORDS_KEPT", 100)
@@ -178,9 +189,9 @@ def test_an_added_piece_with_a_space_is_found(word_tokenizer):
 
 
 @pytest.fixture(scope="module")
-def folder(tokenizer, tmp_path_factory) -> Path:
+def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
-    tokenizer.save_pretrained(folder)
+    unigram().save_pretrained(folder)
     return folder
 
 
@@ -194,9 +205,8 @@ def refuse(*_) -> DocumentFrequencies:
     raise AssertionError("counted in this process")
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_processes_add_up_to_the_bit(tokenizer, folder, written, monkeypatch, processes):
-    whole = count(tokenizer, written, batch_size=100)
+def test_processes_add_up_to_the_bit(folder, written, monkeypatch):
+    whole = count(unigram(), written, batch_size=100)
     started = []
 
     class Recorded(ProcessPoolExecutor):
@@ -206,15 +216,15 @@ def test_processes_add_up_to_the_bit(tokenizer, folder, written, monkeypatch, pr
 
     monkeypatch.setattr(idf, "ProcessPoolExecutor", Recorded)
     monkeypatch.setattr(idf, "count_documents", refuse)  # here only: the processes import the module anew
-    summed = count_shards(partial(islice, written), len(written), folder, 50, processes)
-    assert started == [processes]
+    summed = count_shards(partial(islice, written), len(written), folder, 50, 3)
+    assert started == [3]
     assert summed.documents == whole.documents == len(written)
     assert summed.counts_V.tobytes() == whole.counts_V.tobytes()
     assert summed.idf().tobytes() == whole.idf().tobytes()
 
 
-def test_one_process_is_this_one(tokenizer, folder, written, monkeypatch):
-    whole = count(tokenizer, written)
+def test_one_process_is_this_one(folder, written, monkeypatch):
+    whole = count(unigram(), written)
     monkeypatch.setattr(idf, "ProcessPoolExecutor", refuse)
     counted = count_shards(partial(islice, written), len(written), folder, 50, 1)
     assert counted.idf().tobytes() == whole.idf().tobytes()
@@ -254,5 +264,5 @@ def test_an_error_of_a_process_is_the_users(tmp_path):
 
 def test_a_process_that_is_killed(folder):
     # max(start, stop, key=os._exit) ends the process that opens the texts as suddenly as a kill.
-    with pytest.raises(UserError, match=r"killed.*Lower idf.processes\."):
+    with pytest.raises(UserError, match=r"killed.*Lower machine.idf_processes\."):
         count_shards(partial(max, key=os._exit), 2, folder, 2, 2)

@@ -1,17 +1,22 @@
-"""The 163 masked pieces of the real tokenizer, and what a piece is made of."""
+"""The 163 masked pieces of the real tokenizer, and what a piece is, whatever kind of vocabulary spells it."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tiny_tokenizers import byte_level, unigram, wordpiece
+from tokenizers import AddedToken
 
 from kosplade.errors import UserError
 from kosplade.vocab.pieces import (
     ascii_mask,
+    begins_word,
     hangul_mask,
     piece_strings,
+    piece_texts,
     read_stopwords,
-    special_ids,
     stopword_ids,
+    stopword_pieces,
 )
 
 WORDS = Path(__file__).parents[2] / "data" / "stopwords_ko.txt"
@@ -73,10 +78,6 @@ def test_no_word_leaves_special_pieces_and_punctuation(tokenizer):
     }
 
 
-def test_special_ids(tokenizer):
-    assert special_ids(tokenizer) == [0, 1, 2, 3, 250_001]
-
-
 def test_hangul_pieces(hangul, tokenizer):
     vocab = tokenizer.get_vocab()
     assert (hangul.dtype, len(hangul)) == (bool, 250_002)
@@ -95,10 +96,85 @@ def test_ascii_pieces(tokenizer):
     assert not any(ascii_V[vocab[piece]] for piece in ("▁서울", "を", "é"))
 
 
-def test_pieces_are_in_id_order(tokenizer):
+def test_pieces_and_their_texts_are_in_id_order(tokenizer):
     pieces = piece_strings(tokenizer)
     assert pieces[:4] == ["<s>", "<pad>", "</s>", "<unk>"]
     assert pieces[tokenizer.get_vocab()["▁서울"]] == "▁서울"
+    assert piece_texts(tokenizer) == [piece.replace("▁", " ") for piece in pieces]
+    assert begins_word(tokenizer).tolist() == [piece.startswith("▁") for piece in pieces]
+
+
+@pytest.mark.parametrize(
+    ("make", "pieces", "texts", "starts"),
+    [
+        (unigram, ["▁은행", "을", "▁", "▁the", "에서"], [" 은행", "을", " ", " the", "에서"], [1, 0, 1, 1, 0]),
+        (wordpiece, ["은행", "##을", "##에서", "the", "##a"], [" 은행", "을", "에서", " the", "a"], [1, 0, 0, 1, 0]),
+        (byte_level, ["ĠìĿĢíĸī", "ìĿĦ", "Ġ", "a", "ìĿ"], [" 은행", "을", " ", "a", "\ufffd"], [1, 0, 1, 0, 0]),
+    ],
+)
+def test_a_piece_is_what_it_decodes_to(make, pieces, texts, starts):
+    tokenizer = make()
+    ids = tokenizer.convert_tokens_to_ids(pieces)
+    assert tokenizer.unk_token_id not in ids
+    assert [piece_texts(tokenizer)[id_] for id_ in ids] == texts
+    assert begins_word(tokenizer)[ids].tolist() == [bool(start) for start in starts]
+    assert hangul_mask(tokenizer)[ids].tolist() == [any("가" <= c <= "힣" for c in text) for text in texts]
+    assert ascii_mask(tokenizer)[ids].tolist() == [text.isascii() for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("make", "texts"),
+    [
+        (unigram, {"을", "는", " 그리고"}),
+        (wordpiece, {" 을", "을", " 는", "는", " 그리고"}),
+        (byte_level, {"을", "는", "그리고", " 그리고"}),
+    ],
+)
+def test_a_word_masks_its_piece_where_it_begins_a_word_and_where_it_continues_one(make, texts):
+    tokenizer = make()
+    of = piece_texts(tokenizer)
+    words = set(stopword_ids(["을", "는", "그리고"], tokenizer)) - set(stopword_ids([], tokenizer))
+    assert {of[id_] for id_ in words} == texts
+
+
+@pytest.mark.parametrize("make", [unigram, wordpiece, byte_level])
+def test_punctuation_the_blank_and_special_pieces_are_masked_in_every_kind(make):
+    tokenizer = make()
+    texts = [piece_texts(tokenizer)[id_].removeprefix(" ") for id_ in stopword_ids([], tokenizer)]
+    assert {".", ",", "<s>", "<pad>", "</s>", "<unk>", "<mask>"} <= set(texts)
+    assert set(texts) <= {*".,!?:;-'\"()[]", "", *tokenizer.all_special_tokens}
+
+
+@pytest.mark.parametrize("make", [unigram, wordpiece, byte_level])
+def test_a_part_of_a_syllable_is_never_masked(make):
+    tokenizer = make()
+    texts = np.array(piece_texts(tokenizer))
+    assert not any("\ufffd" in text for text in texts[stopword_ids(read_stopwords(WORDS), tokenizer)])
+    assert any("\ufffd" in text for text in texts) is (make is byte_level)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "without"),
+    [
+        (unigram(), ["께", "매우"]),  # letters that are unknown
+        (wordpiece(), ["께", "매우"]),
+        (byte_level(), ["께", "매우"]),  # bytes alone
+        (byte_level(["no Hangul at all"]), ["을", "께", "그리고", "매우"]),
+    ],
+)
+def test_words_that_a_vocabulary_has_no_pieces_for(tokenizer, without):
+    found = stopword_pieces(["을", "께", "그리고", "매우"], tokenizer)
+    assert [word for word, ids in found.items() if not ids] == without
+
+
+def test_the_real_vocabulary_has_pieces_for_every_word(tokenizer):
+    assert all(stopword_pieces(read_stopwords(WORDS), tokenizer).values())
+
+
+def test_a_vocabulary_of_letters_holds_syllables_too():
+    tokenizer = wordpiece()
+    tokenizer.add_tokens([AddedToken("\u110b\u1173\u11af", normalized=False)])  # 을 in three letters, NFD
+    assert len(tokenizer) - 1 in stopword_ids(["을"], tokenizer)
 
 
 def test_comments_and_repeats_in_the_word_file(tmp_path):

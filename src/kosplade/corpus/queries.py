@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.files import read_numbered
+from kosplade.records.jsonl import read_numbered
 from kosplade.records.text import normalised
 
 SPLITS = ("train", "val", "test")

@@ -1,119 +1,92 @@
-"""A user's own train_*.jsonl: checked line by line, part of it held out, a BEIR folder written beside it."""
+"""A user's own records: part of them held out, and a BEIR folder to evaluate on. The user's files are only read."""
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from kosplade.corpus.folder import own_files, protect_user_files, publish, write_beir
+from kosplade.corpus.folder import write_beir
 from kosplade.errors import UserError
 from kosplade.files import write_jsonl
-from kosplade.records.record import Record, read_placed, touches, training_files
-from kosplade.records.text import text_id, text_key
+from kosplade.params import DataParams
+from kosplade.records.record import Record, read_placed, touches
+from kosplade.records.text import text_id, text_key, text_number
+
+MOST_HELD_OUT = 300  # queries of validation where data.val_queries sets no number
 
 
-class Smallest:
-    """The `count` distinct ids that sort first, in memory for `count`: a sample that no order changes."""
+def prepare_user(
+    folder: Path, target: Path, files: Sequence[Path], pairs_N2: np.ndarray, data: DataParams
+) -> tuple[int, frozenset[str]]:
+    """Write val.jsonl and the BEIR files into the existing folder `target`.
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._heap: list[int] = []
-        self.ids: set[int] = set()
+    Returns the number of passages and the `text_key`s of validation, which training may not touch.
 
-    def add(self, identifier: str) -> None:
-        """Consider one more id."""
-        number = int(identifier, 16)
-        if number in self.ids or (len(self.ids) == self._count and number >= -self._heap[0]):
-            return
-        self.ids.add(number)
-        heapq.heappush(self._heap, -number)
-        if len(self.ids) > self._count:
-            self.ids.remove(-heapq.heappop(self._heap))
-
-    def __contains__(self, identifier: str) -> bool:
-        return int(identifier, 16) in self.ids
-
-
-def prepare_user(folder: Path, val_queries: int, max_passages: int, say: Callable[[str], None]) -> dict[str, int]:
-    """Validate the training files; write val.jsonl, unless the user has one, and the BEIR files.
-
-    Streams: memory grows with `val_queries` and `max_passages` (0: with the number of distinct passages).
-    Returns the counts of records, validation queries, passages, and of the records and negatives that repeat text of
-    validation although they were not held out: `say` names the first; training skips them.
+    Validation is `val.jsonl` of the user's `folder`, or else `hold_out` of the records of `files`, whose numbers are
+    `pairs_N2` (`records.training.pair_numbers`). The corpus holds the judged passages and `data.max_passages` of the
+    others (0: all). Memory holds numbers, not texts. Raises UserError where validation is empty or leaves no training.
     """
-    own = own_files(folder)
-    files = [file for file in training_files(folder) if file.name not in own]
-    if not files:
-        raise UserError(f"{folder} has no train_*.jsonl of yours. Put it there, or set data.source=embedded.")
-    beir_files = ("corpus.jsonl", "queries.jsonl", "qrels/*.tsv")
-    protect_user_files(folder, beir_files, "Move it: prepare writes its own.")
     given = folder / "val.jsonl"
-    is_given = given.exists() and given.name not in own
-    sample = Smallest(val_queries)
-    for _, record in _all(files, "checking"):
-        sample.add(text_id(record.query))
-    held = dict(read_placed(given) if is_given else _one_a_query(_all(files, "holding out"), sample))
-    val = list(held.values())
-    if not val:
-        raise UserError(f"{given} holds no record. Fill it, or delete it to have some held out.")
-    kept_out = frozenset(text_key(text) for record in val for text in (record.query, record.positive))
-    records = trained = repeating = negatives = 0
-    first = ""
-    chosen = Smallest(max_passages) if max_passages else None
-    for place, record in _all(files, "sampling"):
-        records += 1
-        if place in held:
-            continue
-        repeats = touches(record, kept_out)
-        hidden = 0 if repeats else sum(text_key(text) in kept_out for text in record.negatives)
-        repeating, negatives, trained = repeating + repeats, negatives + hidden, trained + (not repeats)
-        if (repeats or hidden) and not first:
-            first = place
-        if chosen and not repeats:
-            chosen.add(text_id(record.positive))
-    if not trained:
-        raise UserError(f"{folder}: validation leaves no training record. Lower data.val_queries.")
-    if first:
-        found = f"{repeating:,} records and {negatives:,} negatives of yours repeat text of validation"
-        say(f"{found} (first: {first}): training skips them")
-    passages = 0
-
-    def write(scratch: Path) -> None:
-        nonlocal passages
-        if not is_given:
-            rows = ({"query": r.query, "positive": r.positive, "kind": r.kind} for r in val)
-            write_jsonl(scratch / "val.jsonl", rows)
-        train = (record for _, record in _all(files, "writing") if not touches(record, kept_out))
-        queries = ((record.query, record.positive, record.kind) for record in val)
-        passages = write_beir(scratch, {"val": queries}, _corpus(val, train, chosen))
-
-    publish(folder, write)
-    counts = {"records": records, "queries": len(val), "passages": passages}
-    return counts | {"repeating": repeating, "negatives": negatives}
+    if given.exists():
+        validation = [record for _, record in read_placed(given)]
+        if not validation:
+            raise UserError(f"{given} holds no record. Fill it, or remove it to have some held out.")
+    else:
+        held = hold_out(pairs_N2, data.val_queries)
+        validation = [record for record, is_held in zip(_records(files, "holding out"), held, strict=True) if is_held]
+    kept_out = frozenset(text_key(text) for record in validation for text in (record.query, record.positive))
+    numbers = np.array(sorted(int(key, 16) for key in kept_out), dtype=np.uint64)
+    free_N = ~np.isin(pairs_N2, numbers).any(axis=1)
+    if not free_N.any():
+        raise UserError(
+            f"validation touches each of the {len(pairs_N2):,} records of {folder}, so none is left for training. "
+            + (f"Use another {given}." if given.exists() else "Lower data.val_queries, or set it to null.")
+        )
+    chosen = np.unique(pairs_N2[free_N, 1])
+    chosen = chosen[: data.max_passages] if data.max_passages else chosen
+    write_jsonl(target / "val.jsonl", ({"query": r.query, "positive": r.positive, "kind": r.kind} for r in validation))
+    training = (record for record in _records(files, "writing") if not touches(record, kept_out))
+    judged = {"val": ((record.query, record.positive, record.kind) for record in validation)}
+    return write_beir(target, judged, _corpus(validation, training, chosen)), kept_out
 
 
-def _one_a_query(placed: Iterable[tuple[str, Record]], sample: Smallest) -> Iterator[tuple[str, Record]]:
-    met: set[str] = set()
-    for place, record in placed:
-        identifier = text_id(record.query)
-        if identifier in sample and identifier not in met:
-            met.add(identifier)
-            yield place, record
+def hold_out(pairs_N2: np.ndarray, wanted: int | None) -> np.ndarray:
+    """bool [N]: the records that are held out, about `wanted` queries (None: a tenth of all, at most MOST_HELD_OUT).
+
+    Whole answers are held out, in the order of their hashes: all queries of an answer, and all answers of these. An
+    answer with more queries than are still wanted is passed over. Where each has more than `wanted`, the queries are
+    drawn from the one that has fewest.
+    """
+    asked_P2 = np.unique(pairs_N2, axis=0)
+    answers_A, counts_A = np.unique(asked_P2[:, 1], return_counts=True)
+    wanted = wanted or min(MOST_HELD_OUT, max(1, len(np.unique(pairs_N2[:, 0])) // 10))
+    taken, left = [], wanted
+    for answer, count in zip(answers_A, counts_A.tolist(), strict=True):
+        if count <= left:
+            taken.append(answer)
+            left -= count
+    if taken:
+        held = asked_P2[np.isin(asked_P2[:, 1], taken), 0]
+    else:
+        held = asked_P2[asked_P2[:, 1] == answers_A[counts_A.argmin()], 0][:wanted]
+    return np.isin(pairs_N2[:, 0], held)
 
 
-def _corpus(val: list[Record], train: Iterable[Record], chosen: Smallest | None) -> Iterator[str]:
+def _corpus(validation: list[Record], training: Iterator[Record], chosen: np.ndarray) -> Iterator[str]:
     """The judged passages, then the chosen positives of training, each once."""
-    written: set[int] = set()
-    for is_judged, records in ((True, val), (False, train)):
-        for record in records:
-            identifier = text_id(record.positive)
-            number = int(identifier, 16)
-            if number not in written and (is_judged or chosen is None or identifier in chosen):
-                written.add(number)
-                yield record.positive
+    judged = {text_id(record.positive): record.positive for record in validation}
+    yield from judged.values()
+    left = set(chosen.tolist())
+    for record in training:
+        number = text_number(record.positive)
+        if number in left:
+            left.remove(number)
+            yield record.positive
 
 
-def _all(files: list[Path], what: str) -> Iterator[tuple[str, Record]]:
+def _records(files: Sequence[Path], what: str) -> Iterator[Record]:
     for file in files:
-        yield from tqdm(read_placed(file), desc=f"{what} {file.name}", unit="line", leave=False)
+        yield from (
+            record for _, record in tqdm(read_placed(file), desc=f"{what} {file.name}", unit="line", leave=False)
+        )

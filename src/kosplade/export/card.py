@@ -5,18 +5,9 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from kosplade.export.origins import Base, Training
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import QUALITY, SYSTEMS, format_table, gain, quality_cells
 
-COLUMNS = ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
-KEYS = ("ndcg10", "mrr10", "recall1", "recall10", "recall100")
-SYSTEMS = {
-    "inference_free": "inference-free queries",
-    "siamese": "encoded queries",
-    "bm25": "BM25, same pieces",
-    "bm25_kiwi": "BM25, Kiwi morphemes",
-    "dense": "dense teacher",
-}
-MODEL = ("inference_free", "siamese")  # the systems that are the model's own
+MODEL = ("inference_free", "encoded")  # the systems that are the model's own
 TAGS = [
     *("sentence-transformers", "sparse-encoder", "sparse", "splade", "inference-free"),
     *("opensearch", "information-retrieval"),
@@ -31,20 +22,17 @@ def reported_split(metrics: dict[str, Any]) -> str:
 def retrieval_table(metrics: dict[str, Any]) -> str:
     """The retrieval table of metrics/eval.json, in Markdown."""
     figures = metrics[reported_split(metrics)]
-    rows = [
-        {"": title} | {column: figures[name][key] for column, key in zip(COLUMNS[1:], KEYS, strict=True)}
-        for name, title in SYSTEMS.items()
-    ]
-    return format_table(rows, COLUMNS)
+    rows = [{"": title} | quality_cells(figures[name]) for name, title in SYSTEMS.items()]
+    return format_table(rows, ["", *QUALITY.values()])
 
 
 def gain_lines(metrics: dict[str, Any]) -> str:
     """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
     pairs = metrics[reported_split(metrics)]["ndcg10_gain"]
     lines = [
-        f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain['difference']:+.3f}, p = {gain['p_holm']:.4f}"
+        f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain(one)}"
         for system, baselines in pairs.items()
-        for baseline, gain in baselines.items()
+        for baseline, one in baselines.items()
     ]
     title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
     return "\n".join([title, "", *lines])
@@ -77,7 +65,7 @@ def metadata(version: str, base: Base, training: Training, retrieval: dict[str, 
             metric_value=retrieval[split][system][key],
         )
         for system in MODEL
-        for column, key in zip(COLUMNS[1:], KEYS, strict=True)
+        for key, column in QUALITY.items()
     ]
     return ModelCardData(
         language="ko",

@@ -20,18 +20,18 @@ TOLERANCE = 1e-4
 def write_folder(
     encoder: SparseEncoder,
     tokenizer: PreTrainedTokenizerBase,
-    hidden_V: Tensor,
+    unserved_V: Tensor,
     query_weight_V: Tensor,
     folder: Path,
 ) -> None:
     """Write config, weights, tokenizer and idf.json into `folder`.
 
-    Pieces of `hidden_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is the
+    Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is the
     served vector. idf.json holds the weight in an inference-free query of every piece; those not served count 0.
     """
     served = encoder.decoder.bias.detach().clone()
     with torch.no_grad():
-        encoder.decoder.bias[hidden_V] = NEVER
+        encoder.decoder.bias[unserved_V] = NEVER
         with encoder.whole() as mlm:
             mlm.save_pretrained(folder, max_shard_size=SHARD)
         encoder.decoder.bias.copy_(served)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 
 
 def guide(

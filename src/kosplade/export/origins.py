@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.params import EMBEDDED
-from kosplade.retrieval.table import format_table
+from kosplade.retrieval.results import format_table
 
 COLUMNS = ["text", "package on PyPI", "licence", "what is taken"]
 

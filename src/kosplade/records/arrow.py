@@ -12,7 +12,13 @@ from kosplade.files import replacing
 from kosplade.records.record import Record
 
 SCHEMA = pa.schema(
-    {"query": pa.string(), "positive": pa.string(), "negatives": pa.list_(pa.string()), "kind": pa.string()}
+    {
+        "query": pa.string(),
+        "positive": pa.string(),
+        "negatives": pa.list_(pa.string()),
+        "kind": pa.string(),
+        "answers": pa.list_(pa.uint64()),
+    }
 )
 # Every batch has as many, the last one perhaps fewer: that alone says where a record is.
 ROWS_A_BATCH = 4096
@@ -66,7 +72,7 @@ class Triplets(Sequence[Record]):
             rows = batch.to_pylist()
         except (pa.ArrowInvalid, UnicodeDecodeError, SystemError) as error:  # SystemError: a text of negative length
             raise _damaged(self._path, error) from None
-        return [Record(row["query"], row["positive"], tuple(row["negatives"]), row["kind"]) for row in rows]
+        return [Record(**row | {name: tuple(row[name]) for name in ("negatives", "answers")}) for row in rows]
 
 
 def open_triplets(path: Path) -> Triplets:

@@ -1,4 +1,4 @@
-"""Training records in JSONL, as every other part reads them: streamed, checked, without held-out text."""
+"""Training records in JSONL, as every other part reads them: streamed and checked."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -6,37 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kosplade.errors import UserError
-from kosplade.files import has_half_character, is_blank, read_jsonl, read_numbered
-from kosplade.records.text import text_key
+from kosplade.records.jsonl import read_numbered
+from kosplade.records.text import has_half_character, is_blank, text_key
 
 
 @dataclass(frozen=True)
 class Record:
-    """A query, a text that answers it, and texts that do not."""
+    """A query, a text that answers it, and texts that do not.
+
+    `answers` are the numbers (`text_number`) of all texts that are known to answer the query.
+    """
 
     query: str
     positive: str
     negatives: tuple[str, ...]
     kind: str = ""
+    answers: tuple[int, ...] = ()
 
 
 def training_files(folder: Path) -> list[Path]:
     """The train_*.jsonl of a folder, sorted; none, or only empty ones, is a UserError."""
     files = sorted(Path(folder).glob("train_*.jsonl"))
     if not any(file.stat().st_size for file in files):
-        raise UserError(f"{folder} has no training data. Run: make prepare-v25-data, or put train_*.jsonl there")
+        raise UserError(
+            f"{folder} has no train_*.jsonl with records. Put yours there (a queue and --temp see files that "
+            "`dvc add` tracks), or set data.source=embedded."
+        )
     return files
-
-
-def read_training(folder: Path) -> Iterator[Record]:
-    """Stream the training records without those that touch held-out text; negatives that do are dropped."""
-    files = training_files(folder)
-    kept_out = held_out(folder)
-    for file in files:
-        for record in read_records(file):
-            if not touches(record, kept_out):
-                negatives = tuple(text for text in record.negatives if text_key(text) not in kept_out)
-                yield Record(record.query, record.positive, negatives, record.kind)
 
 
 def touches(record: Record, keys: frozenset[str]) -> bool:
@@ -67,43 +63,3 @@ def read_placed(file: Path) -> Iterator[tuple[str, Record]]:
         if not isinstance(kind, str):
             raise UserError(f"{file}:{number}: field 'kind' must be a string.")
         yield f"{file}:{number}", Record(row["query"], row["positive"], negatives, kind)
-
-
-def held_out(folder: Path) -> frozenset[str]:
-    """Keys (`text_key`) of what training may not touch: queries of val and test, passages judged for them.
-
-    Raises UserError for a judged passage whose text is nowhere: it could not be kept out.
-    """
-    folder = Path(folder)
-    keys: set[str] = set()
-    if (folder / "val.jsonl").exists():
-        for record in read_records(folder / "val.jsonl"):
-            keys.update((text_key(record.query), text_key(record.positive)))
-    if (folder / "queries.jsonl").exists():
-        keys.update(text_key(row["text"]) for row in read_jsonl(folder / "queries.jsonl", required=("_id", "text")))
-    judged = {identifier: qrels for qrels in sorted(folder.glob("qrels/*.tsv")) for identifier in _judged(qrels)}
-    corpus = folder / "corpus.jsonl"
-    for row in read_jsonl(corpus, required=("_id", "text")) if judged and corpus.exists() else ():
-        if judged.pop(row["_id"], None):
-            keys.add(text_key(row["text"]))
-    for identifier, qrels in judged.items():
-        raise UserError(f"{qrels} judges passage {identifier}, which {corpus} lacks. Run: dvc repro -f prepare")
-    return frozenset(keys)
-
-
-def _judged(qrels: Path) -> Iterator[str]:
-    """The ids of the passages that a qrels file names, below its header."""
-    try:
-        lines = qrels.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{qrels}: not UTF-8 ({error}). Save it as UTF-8.") from None
-    except OSError as error:
-        raise UserError(f"{qrels} cannot be opened ({error.strerror}). Put a file there.") from None
-    for number, line in enumerate(lines, start=1):
-        fields = [field.strip() for field in line.split("\t")]
-        if fields == [""]:
-            continue
-        if len(fields) != 3:
-            raise UserError(f"{qrels}:{number}: query-id, corpus-id and score are expected, separated by tabs.")
-        if number > 1:
-            yield fields[1]

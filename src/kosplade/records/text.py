@@ -23,7 +23,23 @@ _FUNCTIONAL = re.compile(
     r"[.,!?)\]\"”’]*$"
 )
 _CLOSING = re.compile(r"""(?:[.!?…]|[함음됨임것]|가능|필요|불가|예정|바람|마련)["”’')\]]*$""")
+_UNSEEN = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"}  # Unicode categories
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0\ufffd"  # letters and signs that show nothing, or that none was there
 _GRID = re.compile(r"\|.*\||\.{4,}|·{4,}|…{2,}|[-=_─━]{4,}|[{}<>;]|->|→|://|```|[□■☐]\s*[□■☐]|쉞")
+
+
+def has_half_character(text: str) -> bool:
+    """Whether a text holds a lone surrogate, which JSON can write and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: it holds blanks, control characters and invisible marks alone."""
+    return all(c in _FILLERS or unicodedata.category(c) in _UNSEEN for c in text)
 
 
 def clean(text: str) -> str:
@@ -101,6 +117,11 @@ def normalised(text: str) -> str:
 def text_key(text: str) -> str:
     """An id that texts share if they differ in case, spacing, punctuation or invisible marks only."""
     return text_id(normalised(text) or text)  # a text of signs alone is itself
+
+
+def text_number(text: str) -> int:
+    """`text_key` as a number of 64 bits."""
+    return int(text_key(text), 16)
 
 
 def shingles(text: str, width: int = 10) -> set[int]:

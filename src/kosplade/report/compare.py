@@ -4,20 +4,19 @@ A recipe without an experiment is run first. A name may also be another experime
 Nothing is checked out, so the workspace stays as it is.
 """
 
+import json
 import subprocess
-import sys
 from pathlib import Path
 
+from kosplade.console import run_command, say
 from kosplade.errors import UserError
+from kosplade.params import RECIPES
 from kosplade.report.experiments import experiment, is_shallow, load
+from kosplade.report.gates import read_gates
 from kosplade.report.page import write_page
-from kosplade.report.page.tables import HEADLINES, figure
-from kosplade.retrieval.table import format_table
+from kosplade.report.page.tables import headline_rows, reasons
+from kosplade.retrieval.results import format_table
 
-RECIPES = {
-    "v24": ("version=v24", "loss.idf_weighting=false", "loss.stopword_mask=false"),
-    "v25": ("version=v25", "loss.idf_weighting=true", "loss.stopword_mask=true"),
-}
 PAGE = Path("reports/index.html")
 
 
@@ -25,9 +24,9 @@ def run(name: str) -> None:
     """Run a recipe as a DVC experiment in a copy of the workspace; UserError where that fails or cannot work."""
     if obstacle := _obstacle():
         raise UserError(f"no experiment {name}, and none can be run in a copy of the workspace: {obstacle}")
-    settings = [part for setting in RECIPES[name] for part in ("-S", setting)]
-    print(f"[compare] experiment {name} not found: running it", flush=True)
-    if subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, *settings]).returncode:
+    settings = [f"--set-param={key}={json.dumps(value)}" for key, value in RECIPES[name].items()]
+    say("compare", f"experiment {name} not found: running it")
+    if subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, "-S", f"version={name}", *settings]).returncode:
         raise UserError(f"experiment {name} failed; its last lines say why. Then run: make eval-v25-compare")
 
 
@@ -45,21 +44,21 @@ def main(names: list[str]) -> None:
     """Make the recipes that are missing, print the table, write the page."""
     if len(names) != 2:
         raise UserError("Name two experiments, the base first: python -m kosplade.report.compare v24 v25")
+    gates = read_gates()
     for name in names:
         if name in RECIPES and experiment(name) is None:
             run(name)
     base, new = (load(name) for name in names)
+    columns = ["", base.name, new.name, "change", "limit"]
     rows = [
-        {"": row.title, base.name: figure(base, row), new.name: figure(new, row), "target of V25": row.target}
-        for row in HEADLINES
+        [row["title"], *(cell["text"] for cell in row["cells"]), f"{row['change']} {row['outcome']}", row["limit"]]
+        for row in headline_rows(base, new, gates)
     ]
-    print(format_table(rows, ["", base.name, new.name, "target of V25"]))
-    write_page(base, new, PAGE)
+    print(format_table([dict(zip(columns, row, strict=True)) for row in rows], columns))
+    print(*(f"\n{base.name} and {new.name}: {why}." for why in reasons(base, new)), sep="")
     print(f"\nPage: {PAGE}. More: dvc exp diff {' '.join(names)}; dvc plots diff {' '.join(names)}; dvc exp show")
+    write_page(base, new, gates, PAGE)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"Error: {error}")
+    run_command(main)

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
+from kosplade.export.card import reported_split
 from kosplade.files import parse_yaml
+from kosplade.params import RECIPES
+from kosplade.paths import METRICS, TIMINGS, eval_folder
 
-METRICS = ("eval", "eval_by_kind", "sparsity", "cost")
-CURVES = "metrics/train/plots/metrics"
+FILES = ("eval", "eval_by_kind", "sparsity", "cost")
+CURVES = METRICS / "train/plots/metrics"
 VIEWS = ("pieces", "texts", "examples", "queries")
 WORKSPACE = "workspace"
 
@@ -36,16 +39,22 @@ class Experiment:
     texts: list[dict]
     examples: dict[str, list[dict]]
     queries: dict[str, Any]
-    timings: dict[str, float] | None
+    timings: dict[str, float]
     date: str = ""
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def split(self) -> str:
+        """The split that results are quoted on."""
+        return reported_split(self.metrics["eval"])
+
 
 def git(*arguments: str) -> str:
-    """Output of a git command; UserError with its message if it fails."""
+    """Output of a git command; UserError with the last line of its message if it fails."""
     done = subprocess.run(["git", *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"git {' '.join(arguments)}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip() or "nothing found"
+        raise UserError(f"git {' '.join(arguments)}: {said.splitlines()[-1]}")
     return done.stdout
 
 
@@ -65,66 +74,46 @@ def load(name: str) -> Experiment:
 
     Raises UserError for an unknown name, and with the remedy where a file is missing or cannot be read.
     """
-    source = _Workspace() if name == WORKSPACE else _Commit(_resolve(name))
+    files = Files(None if name == WORKSPACE else _resolve(name))
     try:
-        return _read(name, source)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        return _read(name, files)
+    except (UserError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         # A commit older than these files lacks them; one whose outs are not cached here cannot show them.
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else " ".join(str(error).split())
         raise UserError(f"{name} lacks what the report shows ({what}). {_remedy(name)}") from None
 
 
-class _Workspace:
-    revision, date = WORKSPACE, ""
+class Files:
+    """The files of a commit, or of the workspace for None. Paths count from the root of DVC's repository, from where
+    the commands run: in a monorepo that is a folder of Git's."""
 
-    def tracked(self, path: str) -> str:
-        return Path(path).read_text(encoding="utf-8")
+    def __init__(self, commit: str | None):
+        self.commit = commit
 
-    cached = tracked
+    def tracked(self, path: Path) -> str:
+        """A file that Git has. Raises UserError or OSError."""
+        return git("show", f"{self.commit}:./{path}") if self.commit else path.read_text(encoding="utf-8")
 
-    def names(self, folder: str) -> list[str]:
-        return sorted(path.name for path in Path(folder).iterdir())
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder that Git has. Raises UserError or OSError."""
+        if self.commit:
+            return git("ls-tree", "--name-only", "--full-tree", f"{self.commit}:./{folder}").split()
+        return sorted(path.name for path in folder.iterdir())
 
-    def timings(self) -> dict[str, float] | None:
-        # Outside DVC: the last run of each stage here, which no commit knows.
-        found = {path.stem: json.loads(path.read_text())["seconds"] for path in Path("outputs/timings").glob("*.json")}
-        return found or None
-
-
-class _Commit:
-    def __init__(self, commit: str):
-        self._commit = commit
-        self.revision, self.date = git("show", "--no-patch", "--format=%h %cI", f"{commit}^{{commit}}").split()
-
-    def tracked(self, path: str) -> str:
-        return self._git(path, "show", f"{self._commit}:{path}")
-
-    def names(self, folder: str) -> list[str]:
-        return self._git(folder, "ls-tree", "--name-only", f"{self._commit}:{folder}").split()
-
-    def _git(self, path: str, *arguments: str) -> str:
+    def cached(self, path: Path) -> str:
+        """A file that DVC has, here or in its remote. Raises UserError, or OSError in the workspace."""
+        if not self.commit:
+            return path.read_text(encoding="utf-8")
         try:
-            return git(*arguments)
-        except UserError:
-            raise FileNotFoundError(2, "not in this commit", path) from None
-
-    def timings(self) -> None:
-        return None
+            return self._dvc.read_text(f"{git('rev-parse', '--show-prefix').strip()}{path}", encoding="utf-8")
+        except Exception:  # each kind of remote has errors of its own
+            raise UserError(f"{path}: neither in DVC's cache nor in its remote") from None
 
     @cached_property
-    def _files(self) -> Any:
+    def _dvc(self) -> Any:
         from dvc.api import DVCFileSystem  # half a second, which only this needs
 
-        return DVCFileSystem(".", rev=self._commit)
-
-    def cached(self, path: str) -> str:
-        from dvc.exceptions import DvcException
-        from dvc_data.index.index import DataIndexError
-
-        try:
-            return self._files.read_text(path, encoding="utf-8")
-        except (OSError, DvcException, DataIndexError):
-            raise FileNotFoundError(2, "not in DVC's cache", path) from None
+        return DVCFileSystem(".", rev=self.commit, subrepos=True)  # from the root of Git's repository
 
 
 def _resolve(name: str) -> str:
@@ -137,34 +126,40 @@ def _resolve(name: str) -> str:
 
 
 def _remedy(name: str) -> str:
-    if name in ("v24", "v25"):
+    if name in RECIPES:
         return f"Run: make exp-{name}"
     if name == WORKSPACE:
         return "Run: dvc repro"
     return "Make an experiment (dvc exp run -n NAME) or choose one that `dvc exp list -A` shows."
 
 
-def _read(name: str, source: _Workspace | _Commit) -> Experiment:
-    params = parse_yaml(source.tracked("params.yaml"))
-    metrics = {stem: json.loads(source.tracked(f"metrics/{stem}.json")) for stem in METRICS}
-    pruning = list(csv.DictReader(source.tracked("metrics/pruning.tsv").splitlines(), delimiter="\t"))
-    views = {stem: json.loads(source.cached(f"outputs/eval_{params['version']}/{stem}.json")) for stem in VIEWS}
-    pins = (line.split("==") for line in source.tracked("requirements.txt").splitlines() if "==" in line)
+def _read(name: str, files: Files) -> Experiment:
+    params = parse_yaml(files.tracked(Path("params.yaml")))
+    outs = eval_folder(params["version"])
+    pruning = csv.DictReader(files.tracked(METRICS / "pruning.tsv").splitlines(), delimiter="\t")
+    lines = (line.partition("#")[0] for line in files.tracked(Path("requirements.txt")).splitlines())
+    pins = (line.split("==") for line in lines if "==" in line)
+    revision, date = (
+        git("show", "--no-patch", "--format=%h %cI", files.commit).split() if files.commit else (WORKSPACE, "")
+    )
     return Experiment(
         name=name,
-        revision=source.revision,
+        revision=revision,
         params=params,
-        metrics=metrics,
+        metrics={stem: json.loads(files.tracked(METRICS / f"{stem}.json")) for stem in FILES},
         curves={
-            path.removesuffix(".tsv"): _curve(source.tracked(f"{CURVES}/{path}"))
-            for path in source.names(CURVES)
+            path.removesuffix(".tsv"): _curve(files.tracked(CURVES / path))
+            for path in files.names(CURVES)
             if path.endswith(".tsv")
         },
         pruning=[{column: float(value) for column, value in row.items()} for row in pruning],
-        **views,
-        timings=source.timings(),
-        date=source.date,
-        versions={package.strip(): version.strip() for package, version in pins},
+        **{stem: json.loads(files.cached(outs / f"{stem}.json")) for stem in VIEWS},
+        # Outside DVC: the last run of each stage here, which no commit knows.
+        timings={}
+        if files.commit
+        else {path.stem: json.loads(path.read_text())["seconds"] for path in TIMINGS.glob("*.json")},
+        date=date,
+        versions={package.strip(): version.split("#")[0].strip() for package, version in pins},
     )
 
 

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from kosplade.console import run_command
 from kosplade.errors import UserError
-from kosplade.report.experiments import is_shallow
+from kosplade.report.experiments import Files, git, is_shallow
+from kosplade.report.gates import read_gates
 from kosplade.report.review.comment import code, comment
-from kosplade.report.review.gates import Diff, judge_limits, judge_quality, read_gates
-from kosplade.report.review.paired import commit_queries, workspace_queries
+from kosplade.report.review.outcomes import Diff, judge_limits, judge_quality
 
 DIRTY = ", with changes that are not committed"
 STALE = " and that `dvc repro` has not run: the figures are those of before"
@@ -28,13 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     gates = read_gates()
     base = _merge_base(branch)
     params, metrics = _diff("params", base), _diff("metrics", base)
-    version = params.get("params.yaml", {}).get("version", {})
-    outcomes = judge_limits(gates.limits, metrics) + judge_quality(
-        gates.not_worse,
-        metrics,
-        lambda: (commit_queries(base, version.get("old")), workspace_queries(version.get("new"))),
-    )
-    here = _run("git", "describe", "--always", "--exclude=*", f"--dirty={DIRTY}").strip()
+    outcomes = judge_limits(gates.limits, metrics)
+    outcomes += judge_quality(gates.not_worse, params, metrics, Files(base), Files(None))
+    here = git("describe", "--always", "--exclude=*", f"--dirty={DIRTY}").strip()
     here += STALE if here.endswith(DIRTY) and not _is_current() else ""
     revisions = f"Base: {base[:7]}, where this change left {code(branch)}. Now: {here}."
     print(comment(branch, revisions, outcomes, params, metrics))
@@ -44,7 +41,7 @@ def main(arguments: Sequence[str]) -> None:
 def _merge_base(branch: str) -> str:
     """Where HEAD left `branch`. Raises UserError without such a commit, in a shallow clone with the way to get it."""
     try:
-        return _run("git", "merge-base", branch, "HEAD").strip()
+        return git("merge-base", branch, "HEAD").strip()
     except UserError as error:
         if not is_shallow():
             raise
@@ -54,32 +51,24 @@ def _merge_base(branch: str) -> str:
 
 def _is_current() -> bool:
     """Whether dvc.lock is that of the files here, by the command of `make check-lock`; false while a stage runs."""
-    command = (sys.executable, "-m", "dvc", "repro", "--dry", "--allow-missing")
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = _dvc("repro", "--dry", "--allow-missing")
     return "Data and pipelines are up to date." in done.stdout + done.stderr
 
 
 def _diff(kind: str, base: str) -> Diff:
-    """`dvc params diff` or `dvc metrics diff`, what is equal included."""
-    return json.loads(_run(sys.executable, "-m", "dvc", kind, "diff", base, "--all", "--json"))
+    """`dvc params diff` or `dvc metrics diff`, what is equal included; UserError if it did not read everything."""
+    done = _dvc(kind, "diff", base, "--all", "--json")
+    said = done.stderr.strip().splitlines()
+    # DVC goes on without a file of the workspace, as if it had never been, and calls that success.
+    incomplete = [line for line in said if "failed to load" in line and "'workspace'" in line]
+    if done.returncode or incomplete:
+        raise UserError(f"dvc {kind} diff {base}: {(incomplete or said)[-1]} Run: dvc repro")
+    return json.loads(done.stdout)
 
 
-def _run(*command: str) -> str:
-    """What a command prints. Raises UserError with its last line if it fails or did not read the whole workspace."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    name = " ".join(command).replace(f"{sys.executable} -m ", "")
-    said = done.stderr.strip()
-    if done.returncode:
-        why = said.splitlines()[-1] if said else "no common history"
-        raise UserError(f"{name}: {why}")
-    if incomplete := [line for line in said.splitlines() if "failed to load" in line and "'workspace'" in line]:
-        # DVC goes on without the file, as if it had never been, and calls that success.
-        raise UserError(f"{name}: {incomplete[0]} Run: dvc repro")
-    return done.stdout
+def _dvc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"Error: {error}")
+    run_command(main)

@@ -3,17 +3,17 @@
 Imports nothing heavy.
 """
 
-import sys
 from pathlib import Path
 
-from kosplade.errors import UserError
+from kosplade.console import run_command
 from kosplade.files import read_json, read_tsv
 from kosplade.params import load_params
-from kosplade.report.summary import targets
-from kosplade.retrieval.table import format_table
+from kosplade.paths import eval_folder
+from kosplade.report import summary
+from kosplade.report.experiments import CURVES
+from kosplade.retrieval.results import format_table
 
 REMEDY = "Run: make eval-v25"
-METRICS = Path("metrics")
 MOVED = ("document_nnz", "query_nnz", "stopword_activation", "semantic_ratio")
 POINTS = 6  # of the training's curve
 BINS = 5  # of 0.1 in one row of the table
@@ -38,10 +38,7 @@ def weights(histogram: dict[str, list]) -> str:
 
 def heaviest(pieces: list[dict]) -> str:
     """The pieces with the largest mean weight."""
-    rows = [
-        {"piece": piece["piece"], "kind": piece["kind"], "mean weight": piece["mean"], "documents": piece["documents"]}
-        for piece in pieces
-    ]
+    rows = [piece | {"mean weight": piece["mean"]} for piece in pieces]
     return format_table(rows, ["piece", "kind", "mean weight", "documents"])
 
 
@@ -54,27 +51,24 @@ def movement(curves: Path) -> str:
     return format_table(rows, ["step", *MOVED])
 
 
-def main() -> None:
+def main(_: list[str]) -> None:
     """Print everything."""
     version = load_params().version
-    pieces = read_json(Path(f"outputs/eval_{version}/pieces.json"), REMEDY)
+    pieces = read_json(eval_folder(version) / "pieces.json", REMEDY)
     quantiles = ", ".join(f"{name} {value:.0f}" for name, value in pieces["nnz"]["quantiles"].items())
     print(
         f"\nVersion {version}, raw document vectors, before the stopword mask",
-        targets(METRICS),
+        summary.sparsity(),
         "Non-zero weights by size and kind of piece:",
         weights(pieces["weights"]),
         f"Pieces a document: {quantiles}",
         "The heaviest pieces:",
         heaviest(pieces["heaviest"]),
         "During training (of a batch, on sampled pieces):",
-        movement(METRICS / "train/plots/metrics"),
+        movement(CURVES),
         sep="\n\n",
     )
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"Error: {error}")
+    run_command(main)

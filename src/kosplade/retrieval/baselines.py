@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from kosplade.pretrained.dense import DenseEncoder, dense_search
+from kosplade.records.bm25 import bm25_vectors
 from kosplade.records.kiwi import Morphemes
-from kosplade.retrieval.bm25 import bm25_vectors
 from kosplade.retrieval.cost import serving_cost
 from kosplade.retrieval.search import search
 

@@ -15,10 +15,10 @@ def inference_free(pieces: Sequence[Sequence[int]], weight_V: np.ndarray) -> csr
     return csr_matrix((weight_V[indices].astype(np.float32), indices, indptr), shape=(len(pieces), len(weight_V)))
 
 
-def without(vectors_NV: csr_matrix, hidden_V: np.ndarray) -> csr_matrix:
-    """A copy of the vectors, CSR [N, V], with the pieces of `hidden_V` (bool) taken out."""
+def without(vectors_NV: csr_matrix, unserved_V: np.ndarray) -> csr_matrix:
+    """A copy of the vectors, CSR [N, V], with the pieces of `unserved_V` (bool) taken out."""
     kept = vectors_NV.copy()
-    kept.data[hidden_V[kept.indices]] = 0
+    kept.data[unserved_V[kept.indices]] = 0
     kept.eliminate_zeros()
     return kept
 

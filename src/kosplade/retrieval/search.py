@@ -45,6 +45,17 @@ def _top(scores_BN: np.ndarray, found: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(retrieved_BK, ids_BK, -1), np.where(retrieved_BK, scores_BK, np.float32(0))
 
 
+def without_own(ids_QK: np.ndarray, scores_QK: np.ndarray, own_Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A search result one document shorter (ids [Q, K-1], scores [Q, K-1]): without each query's own document, or last.
+
+    `own_Q` int64 holds the number of the document that is the query itself, -1 where there is none.
+    """
+    is_out_QK = (ids_QK == own_Q[:, None]) & (own_Q[:, None] >= 0)
+    is_out_QK[~is_out_QK.any(axis=1), -1] = True
+    shape = (len(ids_QK), ids_QK.shape[1] - 1)
+    return ids_QK[~is_out_QK].reshape(shape), scores_QK[~is_out_QK].reshape(shape)
+
+
 def to_run(
     query_ids: list[str], document_ids: list[str], ids: np.ndarray, scores: np.ndarray
 ) -> dict[str, dict[str, float]]:

@@ -8,20 +8,21 @@ import torch
 from scipy.sparse import csr_matrix
 from transformers import PreTrainedTokenizerBase
 
-from kosplade.errors import UserError
+from kosplade.errors import UserError, first_line
 from kosplade.files import read_json
 from kosplade.model import SparseEncoder
 from kosplade.retrieval.encoding import inference_free, used_pieces, without
+from kosplade.vocab import lengths
 from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 
 LARGEST_WEIGHT = 1e6  # an IDF is the logarithm of a number of texts
-WAYS = ("inference_free", "siamese")  # of making a query's vector
+WAYS = ("inference_free", "encoded")  # of making a query's vector
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `hidden_V` bool is never served.
+    """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `unserved_V` bool is never served.
 
     Lengths count special pieces.
     """
@@ -29,7 +30,7 @@ class ServedModel:
     encoder: SparseEncoder
     tokenizer: PreTrainedTokenizerBase
     query_weight_V: np.ndarray
-    hidden_V: np.ndarray
+    unserved_V: np.ndarray
     max_query_length: int
     max_document_length: int
     batch_size: int
@@ -57,12 +58,12 @@ class ServedModel:
         """Served vectors of queries, CSR [Q, V], by each of WAYS."""
         return {
             "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V),
-            "siamese": without(self.raw(texts, "query", label), self.hidden_V),
+            "encoded": without(self.raw(texts, "query", label), self.unserved_V),
         }
 
     def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
         """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids)."""
-        return without(self.raw(texts, "document", label, pieces_P), self.hidden_V)
+        return without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
 
     def reachable(self, documents: list[str], *queries: csr_matrix) -> np.ndarray:
         """Sorted ids of the pieces that documents are worth encoding on.
@@ -74,7 +75,7 @@ class ServedModel:
         is_wanted_V[used_pieces(*queries)] = True
         for ids in self.pieces(documents, "document"):
             is_wanted_V[ids] = True
-        return np.flatnonzero(is_wanted_V & ~self.hidden_V)
+        return np.flatnonzero(is_wanted_V & ~self.unserved_V)
 
     def _length(self, side: str) -> int:
         return self.max_query_length if side == "query" else self.max_document_length
@@ -95,8 +96,7 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
     except (UserError, MemoryError):
         raise
     except Exception as error:  # transformers and safetensors raise many kinds for a damaged file
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise UserError(f"{folder}: the model cannot be loaded ({reason}). {remedy}") from None
+        raise UserError(f"{folder}: the model cannot be loaded ({first_line(error)}). {remedy}") from None
     pieces = piece_strings(tokenizer)
     if encoder.vocab_size != len(pieces):
         raise UserError(
@@ -113,8 +113,21 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         encoder=encoder.eval(),
         tokenizer=tokenizer,
         query_weight_V=query_weight_V,
-        hidden_V=query_weight_V == 0,  # every served piece weighs something: no IDF is 0
+        unserved_V=query_weight_V == 0,  # every served piece weighs something: no IDF is 0
         max_query_length=max_query_length,
         max_document_length=max_document_length,
         batch_size=batch_size,
     )
+
+
+def check_length(model: ServedModel, length: int, name: str) -> None:
+    """Raise UserError unless the model reads texts of `length` pieces, and these hold more than its special pieces.
+
+    `name` is the option that sets the length.
+    """
+    special = model.tokenizer.num_special_tokens_to_add()
+    if length <= special:
+        raise UserError(
+            f"{name} is {length}; {special} are special pieces, so nothing of a text is left. Raise {name}."
+        )
+    lengths.check_length(model.encoder.mlm.config, length, name)

@@ -1,32 +1,38 @@
 """Runs in TREC format, which every evaluation tool reads: `query Q0 document rank score name`."""
 
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 
 from kosplade.errors import UserError
 from kosplade.files import replacing
-from kosplade.retrieval.metrics import Run
+
+Run = dict[str, dict[str, float]]  # {query id: {document id: score}}
+
+
+def escaped(id_: str) -> str:
+    """An id as a run holds it: blanks, which would shift the columns, as `%20`, a zero byte as `%00`, `%` as `%25`."""
+    return "".join(quote(c, safe="") if c.isspace() or c in "%\0" else c for c in id_)
+
+
+def unescaped(text: str) -> str:
+    """The id that `escaped` wrote so."""
+    return unquote(text)
 
 
 def write_run(path: Path, run: Run, name: str) -> None:
-    """Write a run whose documents stand best first.
+    """Write a run whose documents stand best first; ids are `escaped`.
 
     Tools sort by score and break ties each in a way of its own. A score that does not fall is therefore written as the
-    next smaller float32 below the one before it: all tools see the ranking that was found. An id with a blank inside
-    would shift the columns and is a UserError.
+    next smaller float32 below the one before it: all tools see the ranking that was found.
     """
     with replacing(path) as target, target.open("w", encoding="utf-8") as out:
         for query_id, documents in run.items():
             above = np.float32(np.inf)
             for rank, (document_id, score) in enumerate(documents.items(), start=1):
-                for one in (query_id, document_id):
-                    if len(one.split()) != 1:
-                        raise UserError(
-                            f"{path}: id '{one}' has a blank in it, which a TREC run cannot hold. Rename it."
-                        )
                 above = min(np.float32(score), np.nextafter(above, np.float32(-np.inf)))
-                out.write(f"{query_id} Q0 {document_id} {rank} {above:.9g} {name}\n")
+                out.write(f"{escaped(query_id)} Q0 {escaped(document_id)} {rank} {above:.9g} {escaped(name)}\n")
 
 
 def read_run(path: Path) -> Run:
@@ -39,10 +45,9 @@ def read_run(path: Path) -> Run:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}). Run: dvc repro -f baselines") from None
     for number, line in enumerate(lines, start=1):
-        fields = line.split()
         try:
-            query_id, _, document_id, _, score, _ = fields
-            run.setdefault(query_id, {})[document_id] = float(score)
+            query_id, _, document_id, _, score, _ = line.split()
+            run.setdefault(unescaped(query_id), {})[unescaped(document_id)] = float(score)
         except ValueError:
             raise UserError(
                 f"{path}:{number}: `query Q0 document rank score name` is expected. Run: dvc repro -f baselines"

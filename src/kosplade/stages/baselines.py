@@ -1,26 +1,23 @@
 """Stage `baselines`: BM25 over pieces and morphemes, and the dense teacher, once for all experiments."""
 
 from itertools import compress
-from pathlib import Path
 
 import numpy as np
 
 from kosplade.console import run_stage
 from kosplade.files import replacing, write_json
 from kosplade.params import Params
+from kosplade.paths import BACKBONE, BASELINES, PREPARED, TEACHER
 from kosplade.pretrained.dense import DenseEncoder
+from kosplade.pretrained.local import check_watched
 from kosplade.retrieval.baselines import Baselines
+from kosplade.retrieval.basis import baseline_basis
 from kosplade.retrieval.beir import read_splits
 from kosplade.retrieval.search import to_run
 from kosplade.retrieval.trec import write_run
 from kosplade.teacher.teacher import load_teacher, text_numbers
 from kosplade.vocab.pieces import plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
-
-DATA = Path("data/v24.0")
-BACKBONE = Path("data/backbone")
-TEACHER = Path("outputs/teacher")
-FOLDER = Path("outputs/baselines")
 
 
 def dense_vectors(documents: list[str], dense: DenseEncoder) -> np.ndarray:
@@ -36,8 +33,9 @@ def dense_vectors(documents: list[str], dense: DenseEncoder) -> np.ndarray:
 
 
 def body(params: Params) -> str:
+    check_watched("teacher.name", params.teacher.name)
     tokenizer = load_tokenizer(BACKBONE)
-    collections = read_splits(DATA)
+    collections = read_splits(PREPARED)
     documents = next(iter(collections.values())).documents
     dense = DenseEncoder(params.teacher)
     baselines = Baselines(
@@ -48,7 +46,7 @@ def body(params: Params) -> str:
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )
-    with replacing(FOLDER) as target:
+    with replacing(BASELINES) as target:
         target.mkdir()
         costs = {}
         for split, collection in collections.items():
@@ -59,7 +57,8 @@ def body(params: Params) -> str:
                 write_run(target / f"{split}.{name}.trec", run, name)
                 costs.setdefault(split, {})[name] = cost
         write_json(target / "cost.json", costs)
-    return f"{FOLDER}: {', '.join(found)} over {len(documents)} documents"
+        write_json(target / "basis.json", baseline_basis(params, BACKBONE / "tokenizer.json"))
+    return f"{BASELINES}: {', '.join(found)} over {len(documents)} documents"
 
 
 def main() -> None:

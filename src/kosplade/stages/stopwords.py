@@ -1,23 +1,24 @@
 """Stage `stopwords`: the mask of the pieces of data/stopwords_ko.txt."""
 
-from pathlib import Path
-
 import numpy as np
 
-from kosplade.console import run_stage
+from kosplade.console import run_stage, say
 from kosplade.params import Params
-from kosplade.vocab.pieces import read_stopwords, stopword_ids
+from kosplade.paths import BACKBONE, MASK, STOPWORDS
+from kosplade.vocab.pieces import read_stopwords, stopword_ids, stopword_pieces
 from kosplade.vocab.tables import save_mask
 from kosplade.vocab.tokenizer import load_tokenizer
 
-WORDS = Path("data/stopwords_ko.txt")
-BACKBONE = Path("data/backbone")
-MASK = Path("outputs/idf_weights/xlmr_stopword_mask.pt")
+SHOWN = 5  # words that a line names
 
 
 def body(params: Params) -> str:
     tokenizer = load_tokenizer(BACKBONE)
-    words = read_stopwords(WORDS)
+    words = read_stopwords(STOPWORDS)
+    if lost := [word for word, ids in stopword_pieces(words, tokenizer).items() if not ids]:
+        shown = ", ".join(lost[:SHOWN]) + ", ..." * (len(lost) > SHOWN)
+        count = f"{len(lost)} of {len(words)} words"
+        say("stopwords", f"{count} have no pieces in this vocabulary and are not masked: {shown}")
     mask_V = np.zeros(len(tokenizer), dtype=bool)
     mask_V[stopword_ids(words, tokenizer)] = True
     save_mask(MASK, mask_V)

@@ -9,17 +9,18 @@ from scipy.sparse import csr_matrix
 from kosplade.console import run_stage
 from kosplade.files import replacing
 from kosplade.params import Params
+from kosplade.paths import TEACHER, TRIPLETS
 from kosplade.pretrained.dense import DenseEncoder
+from kosplade.pretrained.local import check_watched
 from kosplade.records.arrow import open_triplets
+from kosplade.records.bm25 import bm25_weights, count_terms
 from kosplade.records.kiwi import Morphemes
-from kosplade.teacher.lexical import bm25_weights, count_terms, presence, save_rows
+from kosplade.teacher.lexical import presence, save_rows
 from kosplade.teacher.teacher import write_side
-
-TRIPLETS = Path("data/train.arrow")
-FOLDER = Path("outputs/teacher")
 
 
 def body(params: Params) -> str:
+    check_watched("teacher.name", params.teacher.name)
     triplets = open_triplets(TRIPLETS)
     dense = DenseEncoder(params.teacher)
     morphemes = Morphemes()
@@ -40,14 +41,14 @@ def body(params: Params) -> str:
 
         return write_side(target, side, texts, encode=encode, dimensions=dense.dimensions, count=count)
 
-    with replacing(FOLDER) as target:
+    with replacing(TEACHER) as target:
         target.mkdir()
         documents_NT = write(target, "documents", documents)
         queries_QT = write(target, "queries", queries)
         save_rows(target, "documents", bm25_weights(documents_NT))
         save_rows(target, "queries", presence(queries_QT))
         np.save(target / "terms.npy", len(numbers))
-    return f"{FOLDER}: {queries_QT.shape[0]} queries, {documents_NT.shape[0]} documents, {len(numbers)} morphemes"
+    return f"{TEACHER}: {queries_QT.shape[0]} queries, {documents_NT.shape[0]} documents, {len(numbers)} morphemes"
 
 
 def main() -> None:

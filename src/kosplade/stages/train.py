@@ -6,7 +6,6 @@ A run that was killed goes on at its last checkpoint when the same command is gi
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -15,34 +14,29 @@ import transformers
 import kosplade
 from kosplade.console import run_stage, say
 from kosplade.files import replacing
+from kosplade.model import SparseEncoder
 from kosplade.model.weights import save_trained
 from kosplade.params import Params
-from kosplade.stages.inputs import BACKBONE, IDF, MASK, TEACHER, TRIPLETS, open_training, start_trainer, train_folder
+from kosplade.paths import BACKBONE, IDF, MASK, METRICS, TEACHER, TENSORBOARD, TRIPLETS, train_folder
 from kosplade.training import checkpoints, processes
 from kosplade.training.curves import CurvesCallback, write_history
+from kosplade.training.run import build_trainer, open_training
 
-CURVES = Path("metrics/train")
-# Outside the out: event files carry the time, and equal runs should give equal outs.
-TENSORBOARD = Path("outputs/tensorboard")
 SOURCES = Path(kosplade.__file__).parent
-# Code that decides what training computes, with losses first and the reading of its inputs last.
-READ = (
-    *("losses.py", "model", "training", "stages/inputs.py", "retrieval/morphemes.py", "corpus/triplets.py"),
-    *("vocab/idf.py", "vocab/pieces.py", "vocab/prior.py", "vocab/tables.py"),
-)
+CODE = ("model", "records", "teacher", "training", "vocab")  # the folders that decide what training computes
+NOT_OURS = {"data", "teacher", "verify", "eval", "export", "machine"}  # groups of params.yaml that decide nothing here
 
 
 def checkpoint_folder(params: Params) -> Path:
     """The folder of this run's checkpoints, named by everything that decides its result."""
-    not_ours = ("data", "idf", "teacher", "verify", "eval", "export")
     settings = {
-        **{key: value for key, value in asdict(params).items() if key not in not_ours},
+        **params.model_dump(exclude=NOT_OURS),
         "versions": [torch.__version__, transformers.__version__],
         "processes": processes.count(),
     }
-    sources = [SOURCES / name for name in READ]
     inputs = [TRIPLETS, BACKBONE, IDF, MASK, *([TEACHER] if params.loss.distillation else [])]
-    return checkpoints.checkpoints_root() / checkpoints.run_key(settings, [*sources, *inputs])
+    key = checkpoints.run_key(settings, [*(SOURCES / folder for folder in CODE), *inputs])
+    return checkpoints.checkpoints_root() / key
 
 
 @contextmanager
@@ -60,14 +54,15 @@ def body(params: Params) -> str:
     training = open_training(params)
     output = train_folder(params.version)
     say("train", f"{len(training.records)} records, {int(training.tables.core_V.sum())} pieces at every step")
-    trainer = start_trainer(
+    trainer = build_trainer(
         params,
         training,
+        SparseEncoder.load(BACKBONE),
         training.records,
         epochs=params.train.epochs,
         output=checkpoint_folder(params),
         save_steps=params.train.save_steps,
-        callbacks=[CurvesCallback(CURVES, TENSORBOARD / params.version)],
+        callbacks=[CurvesCallback(METRICS / "train", TENSORBOARD / params.version)],
     )
     folder = Path(trainer.args.output_dir)
     with writing(output, folder) if processes.is_first() else nullcontext() as target:

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-K1, B = 1.2, 0.75  # Lucene's own
 PARTS = ("data", "indices", "indptr")
 
 
@@ -23,19 +22,6 @@ class Lexical:
         return (self.queries_QT[query_rows] @ self.documents_NT[document_rows].T).toarray()
 
 
-def count_terms(texts: Sequence[list[str]], numbers: dict[str, int], *, grow: bool) -> csr_matrix:
-    """How often each term occurs, float32 [texts, terms]; an unknown term gets the next number, or is dropped."""
-    rows, columns = [], []
-    for row, terms in enumerate(texts):
-        for term in terms:
-            column = numbers.setdefault(term, len(numbers)) if grow else numbers.get(term)
-            if column is not None:
-                rows.append(row)
-                columns.append(column)
-    ones = np.ones(len(rows), dtype=np.float32)
-    return csr_matrix((ones, (rows, columns)), shape=(len(texts), len(numbers)))
-
-
 def stack(blocks: Sequence[csr_matrix]) -> csr_matrix:
     """Counts of consecutive texts as one matrix; earlier blocks know fewer terms."""
     for block in blocks:
@@ -46,18 +32,6 @@ def stack(blocks: Sequence[csr_matrix]) -> csr_matrix:
 def presence(counts_NT: csr_matrix) -> csr_matrix:
     """1 for each term that occurs, float32 [N, T]."""
     return csr_matrix((np.ones_like(counts_NT.data), counts_NT.indices, counts_NT.indptr), shape=counts_NT.shape)
-
-
-def bm25_weights(counts_NT: csr_matrix) -> csr_matrix:
-    """float32 [N, T]: idf * tf / (tf + k1 * (1 - b + b * length / mean length)) (Robertson 2009, as in Lucene)."""
-    texts, terms = counts_NT.shape
-    df_T = np.bincount(counts_NT.indices, minlength=terms)
-    idf_T = np.log1p((texts - df_T + 0.5) / (df_T + 0.5))
-    lengths_N = np.asarray(counts_NT.sum(axis=1)).ravel()
-    norm_N = K1 * (1 - B + B * lengths_N / max(lengths_N.mean(), 1e-9))
-    norms = np.repeat(norm_N, np.diff(counts_NT.indptr))
-    weights = idf_T[counts_NT.indices] * counts_NT.data / (counts_NT.data + norms)
-    return csr_matrix((weights.astype(np.float32), counts_NT.indices, counts_NT.indptr), shape=counts_NT.shape)
 
 
 def save_rows(folder: Path, name: str, rows_NT: csr_matrix) -> None:

@@ -1,12 +1,20 @@
-"""Approximate search by Seismic (Bruch et al. 2024), the algorithm of OpenSearch's neural sparse ANN search."""
+"""Approximate search by Seismic (Bruch et al. 2024), the algorithm of OpenSearch's neural sparse ANN search.
 
+Its package serves this one figure and has a wheel for few machines, so it is no requirement.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
-import seismic
 from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError
@@ -26,8 +34,14 @@ SUMMARY_ENERGY = 0.4
 QUERY_CUT = 10
 HEAP_FACTOR = 0.9
 
+INSTALL = "pip install pyseismic-lsr==0.5.4"
 RECALL_DEPTH = 10
 _LARGEST_WEIGHT = float(np.finfo(np.float16).max)
+
+
+def is_available() -> bool:
+    """Whether the package is installed; INSTALL does that."""
+    return find_spec("seismic") is not None
 
 
 class ApproximateIndex:
@@ -50,7 +64,9 @@ class ApproximateIndex:
         self._index = self._build(documents_NV[:, self._pieces_P]) if documents_NV.nnz else None
 
     @staticmethod
-    def _build(documents_NP: csr_matrix) -> seismic.SeismicIndexLV:
+    def _build(documents_NP: csr_matrix) -> Any:
+        import seismic
+
         dataset = seismic.SeismicDatasetLV(dim=documents_NP.shape[1])
         dataset.add_documents_by_id(
             [str(row) for row in range(documents_NP.shape[0])],
@@ -58,13 +74,14 @@ class ApproximateIndex:
             documents_NP.data,
             documents_NP.indptr.astype(np.int64),
         )
-        return seismic.SeismicIndexLV.build_from_dataset(
-            dataset,
-            n_postings=N_POSTINGS,
-            centroid_fraction=CENTROID_FRACTION,
-            min_cluster_size=MIN_CLUSTER_SIZE,
-            summary_energy=SUMMARY_ENERGY,
-        )
+        with _silence():
+            return seismic.SeismicIndexLV.build_from_dataset(
+                dataset,
+                n_postings=N_POSTINGS,
+                centroid_fraction=CENTROID_FRACTION,
+                min_cluster_size=MIN_CLUSTER_SIZE,
+                summary_energy=SUMMARY_ENERGY,
+            )
 
     def search(self, queries_QV: csr_matrix, depth: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the `depth` best documents it finds for each query, in the convention of `kosplade.retrieval.search`.
@@ -78,6 +95,8 @@ class ApproximateIndex:
         scores_QK = np.zeros((queries_QP.shape[0], depth), dtype=np.float32)
         if self._index is None or depth == 0:
             return ids_QK, scores_QK
+        import seismic
+
         columns = queries_QP.indices.astype(seismic.get_seismic_string())
         # One query at a time: with several threads `batch_search` answers in no set order, with one it is no faster.
         for row, (start, end) in enumerate(pairwise(queries_QP.indptr)):
@@ -101,7 +120,8 @@ class ApproximateIndex:
         if self._index is None:
             return 0
         with TemporaryDirectory() as folder:
-            self._index.save(str(Path(folder) / "saved"))
+            with _silence():
+                self._index.save(str(Path(folder) / "saved"))
             return sum(file.stat().st_size for file in Path(folder).iterdir())
 
 
@@ -138,6 +158,20 @@ def approximate_cost(
         "recall10": round(recall(exact_ids, found_ids), 6),
         "index_bytes": index.bytes,
     }
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Drop what native code writes to standard output, past Python's own."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _checked(vectors_NV: csr_matrix, side: str) -> csr_matrix:

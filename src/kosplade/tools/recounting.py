@@ -11,4 +11,4 @@ TEXTS_AT_ONCE = 1024
 def recounted_weights(model: ServedModel, documents: list[str], label: str) -> np.ndarray:
     """float32 [V]: the BM25 IDF of every piece over `documents`, whole texts; 0 where the model serves none."""
     idf_V = count_documents(documents, model.tokenizer, TEXTS_AT_ONCE, label, len(documents)).idf()
-    return np.where(model.hidden_V, np.float32(0), idf_V)
+    return np.where(model.unserved_V, np.float32(0), idf_V)

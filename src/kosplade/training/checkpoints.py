@@ -4,6 +4,7 @@ DVC empties a stage's outs before it starts, and an out that persists is resumed
 root is an absolute path, so that a killed `dvc exp run --temp` finds its checkpoints in another copy of the workspace.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
-from kosplade.files import locked
 
 COMPLETE = "complete"  # written last: a checkpoint without it was cut short
 
@@ -42,8 +42,13 @@ def held(folder: Path) -> Iterator[None]:
     """Hold a checkpoint folder for this process. Raises UserError if another training holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        if locked(lock.fileno()) is False:
-            raise UserError(f"{folder}: another process trains with these parameters. Wait for it, or stop it.")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = f"{folder}: another process trains with these parameters. Wait for it, or stop it."
+            raise UserError(said) from None
+        except OSError:
+            pass  # a file system without locks
         yield
 
 

@@ -4,8 +4,9 @@ import math
 
 from kosplade.errors import UserError
 
-# A document that keeps more than this share of the vocabulary no inverted index serves well.
+# No inverted index serves documents well that keep more than this share of the vocabulary, unless that is few pieces.
 DENSE_SHARE = 0.01
+DENSE_PIECES = 500
 
 
 def check_finite(value: float, what: str, step: int, last_good: str) -> None:
@@ -30,10 +31,10 @@ def check_sparsity(
             f"training stopped at step {step}: the vectors collapsed, {nnz:.2f} pieces a document. {last_good} "
             "Lower lambda_flops or train.bias_learning_rate, or set loss.min_activation above 0."
         )
-    limit = DENSE_SHARE * vocab_size
+    limit = max(DENSE_PIECES, DENSE_SHARE * vocab_size)
     if has_flops and is_warm and nnz > limit:
         raise UserError(
             f"training stopped at step {step}: no sparsity after the warm-up of FLOPS, {nnz:.0f} pieces a document, "
-            f"more than {limit:.0f} ({DENSE_SHARE:.0%} of the vocabulary). {last_good} "
+            f"more than {limit:.0f} ({DENSE_SHARE:.0%} of the vocabulary, at least {DENSE_PIECES}). {last_good} "
             "Raise lambda_flops or train.bias_learning_rate."
         )

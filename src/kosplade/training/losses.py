@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Score of a document that must not count for a query: e to it is 0 in float32, and its difference from itself is 0.
+EXCLUDED = -1e4
+
 
 def infonce(scores_BN: Tensor) -> Tensor:
     """Cross-entropy of the positive (column i of row i) against the batch's documents (van den Oord et al. 2018)."""

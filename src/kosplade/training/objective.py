@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kosplade.params import LossParams
+from kosplade.params import Params
 from kosplade.training import losses
+from kosplade.vocab.tables import RATIO_CAP, WEIGHT_FLOOR, Tables, served_weights
 
 
 @dataclass(frozen=True)
@@ -14,64 +15,47 @@ class Step:
     """What the objective sees of one step, of all processes together: B queries, N documents, P computed pieces.
 
     query_BP and document_NP are raw weights, float32; query_has_BP and document_has_NP (bool) say which pieces occur in
-    the texts; morphemes_NP (float32) is what the documents should weigh for their morphemes, 0 where there is none;
-    teacher_BN (float32) are the teacher's logits. Documents stand as `Collator` orders them.
+    the texts; known_BN (bool) names the documents that answer a query beside its own positive; morphemes_NP (float32)
+    is what the documents should weigh for their morphemes, 0 where there is none; teacher_BN (float32) are the
+    teacher's logits. Documents stand as `Collator` orders them.
     """
 
     query_BP: Tensor
     document_NP: Tensor
     query_has_BP: Tensor
     document_has_NP: Tensor
+    known_BN: Tensor
     teacher_BN: Tensor | None = None
     morphemes_NP: Tensor | None = None
 
 
-def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor) -> tuple[Tensor, Tensor]:
-    """(weight of each piece in an inference-free query float32 [V], pieces that are not served bool [V])."""
-    hidden_V = special_V | stopword_V if loss.stopword_mask else special_V
-    return torch.where(hidden_V, 0.0, idf_V if loss.idf_weighting else torch.ones_like(idf_V)), hidden_V
-
-
 class Objective:
-    """Holds the tables over the vocabulary and computes the terms for the pieces of a step.
+    """Holds the tables over the vocabulary and computes the terms, weighted as `params` says, for the pieces of a step.
 
-    Args:
-        weights: the recipe, `loss` of params.yaml.
-        idf_V, document_frequency_V: from the stage `idf`.
-        stopword_V: bool, from the stage `stopwords`.
-        special_V: bool, pieces that are never served.
+    `tables` are those of the stages `idf` and `stopwords`.
     """
 
-    def __init__(
-        self,
-        weights: LossParams,
-        idf_V: Tensor,
-        document_frequency_V: Tensor,
-        stopword_V: Tensor,
-        special_V: Tensor,
-        *,
-        lambda_flops: float,
-        idf_alpha: float,
-        stopword_penalty: float,
-    ):
-        self.weights = weights
-        self.lambda_flops = lambda_flops
-        self.stopword_V = stopword_V
-        self.special_V = special_V
-        self.query_weight_V, self.hidden_V = served_weights(weights, idf_V, stopword_V, special_V)
+    def __init__(self, params: Params, tables: Tables):
+        self.weights = params.loss
+        self.lambda_flops = params.lambda_flops
+        self.stopword_V = tables.stopword_V
+        self.special_V = tables.special_V
+        self.query_weight_V, self.unserved_V = served_weights(
+            params.loss, tables.idf_V, tables.stopword_V, tables.special_V
+        )
         self.penalty_V = losses.flops_penalty(
-            idf_V,
-            document_frequency_V,
-            stopword_V if weights.stopword_mask else None,
-            idf_weighting=weights.idf_weighting,
-            idf_alpha=idf_alpha,
-            stopword_penalty=stopword_penalty,
+            tables.idf_V,
+            tables.document_frequency_V,
+            tables.stopword_V if params.loss.stopword_mask else None,
+            idf_weighting=params.loss.idf_weighting,
+            idf_alpha=params.idf_alpha,
+            stopword_penalty=params.stopword_penalty,
         )
 
     @property
     def enabled(self) -> list[str]:
         """Names of the terms with a weight above zero."""
-        names = ("infonce_inference_free", "infonce_siamese", "distillation", "margin", "positive")
+        names = ("infonce_inference_free", "infonce_encoded", "distillation", "margin", "positive")
         names += ("self_reconstruction", "morphemes", "min_activation")
         return ["flops"] * (self.lambda_flops > 0) + [name for name in names if getattr(self.weights, name) > 0]
 
@@ -87,11 +71,14 @@ class Objective:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return (loss, figures): every enabled term unweighted and the loss without FLOPS, detached."""
         w, query_BP, document_NP = self.weights, step.query_BP, step.document_NP
-        kept_P = ~self.hidden_V[pieces_P]
+        kept_P = ~self.unserved_V[pieces_P]
         served_NP = document_NP * kept_P
         # Scores are those that serve: dot products over the pieces that are not masked.
         free_BN = (step.query_has_BP * self.query_weight_V[pieces_P]) @ served_NP.T / w.temperature_inference_free
-        siamese_BN = (query_BP * kept_P) @ served_NP.T / w.temperature_siamese
+        encoded_BN = (query_BP * kept_P) @ served_NP.T / w.temperature_encoded
+        # A document that is known to answer a query is no negative of it, in none of the terms.
+        free_BN = free_BN.masked_fill(step.known_BN, losses.EXCLUDED)
+        encoded_BN = encoded_BN.masked_fill(step.known_BN, losses.EXCLUDED)
 
         penalty_P = self.penalty_V[pieces_P] * multiplicity_P
         terms = {
@@ -100,10 +87,11 @@ class Objective:
         }
         if w.infonce_inference_free:
             terms["infonce_inference_free"] = (w.infonce_inference_free, losses.infonce(free_BN))
-        if w.infonce_siamese:
-            terms["infonce_siamese"] = (w.infonce_siamese, losses.infonce(siamese_BN))
+        if w.infonce_encoded:
+            terms["infonce_encoded"] = (w.infonce_encoded, losses.infonce(encoded_BN))
         if w.distillation:
-            both = losses.distillation(free_BN, step.teacher_BN) + losses.distillation(siamese_BN, step.teacher_BN)
+            teacher_BN = step.teacher_BN.masked_fill(step.known_BN, losses.EXCLUDED)
+            both = losses.distillation(free_BN, teacher_BN) + losses.distillation(encoded_BN, teacher_BN)
             terms["distillation"] = (w.distillation, both / 2)
         if w.margin:
             hard = len(document_NP) // len(query_BP) - 1
@@ -130,13 +118,25 @@ class Objective:
         """Figures of one batch for the curves, on raw weights; unbiased for the whole vocabulary."""
         query_BP, document_NP = step.query_BP, step.document_NP
         stop_P = self.stopword_V[pieces_P]
-        stop_has_NP = step.document_has_NP & stop_P & ~self.special_V[pieces_P]
-        semantic_has_NP = step.document_has_NP & ~stop_P
-        semantic = (document_NP * semantic_has_NP).sum() / semantic_has_NP.sum().clamp(min=1)
-        stopword = (document_NP * stop_has_NP).sum() / stop_has_NP.sum().clamp(min=1)
         return {
             "query_nnz": ((query_BP > 0) * multiplicity_P).sum(1).mean(),
             "document_nnz": ((document_NP > 0) * multiplicity_P).sum(1).mean(),
             "stopword_activation": (document_NP * stop_P).amax(1).mean(),
-            "semantic_ratio": semantic / stopword.clamp(min=1e-3),
+            "semantic_ratio": semantic_ratio(
+                document_NP, step.document_has_NP & ~stop_P, step.document_has_NP & stop_P & ~self.special_V[pieces_P]
+            ),
         }
+
+
+def semantic_ratio(weights_NP: Tensor, semantic_NP: Tensor, masked_NP: Tensor) -> Tensor:
+    """Mean weight of a text's own unmasked pieces over that of its own masked ones; the figure of `analysis.sparsity`.
+
+    The mean over the texts that have both (bool masks), each ratio capped and with a floor below; 0 if none has both.
+    """
+    count_N, masked_count_N = semantic_NP.sum(1), masked_NP.sum(1)
+    both_N = (count_N > 0) & (masked_count_N > 0)
+    if not both_N.any():
+        return weights_NP.new_zeros(())
+    semantic_N = (weights_NP * semantic_NP).sum(1)[both_N] / count_N[both_N]
+    masked_N = (weights_NP * masked_NP).sum(1)[both_N] / masked_count_N[both_N]
+    return (semantic_N / masked_N.clamp(min=WEIGHT_FLOOR)).clamp(max=RATIO_CAP).mean()

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from kosplade.model import SparseEncoder
+from kosplade.params import TrainParams
 from kosplade.training import processes
 
-# How many times as far as others the biases of silent pieces move: a masked piece starts as loud as any, and a bias
-# that is to outweigh its logit has a longer way to go than one that only finds its level.
-SILENT_PACE = 2.0
 ROWS_AT_ONCE = 1 << 13  # rows of an embedding updated at once: what an update needs beside the moments stays small
 
 
@@ -19,14 +17,14 @@ class RowAdamW(torch.optim.AdamW):
 
     Neither the weights nor the moments of another row move, as in torch's SparseAdam: a step costs what it touches, not
     the 96 million numbers of a 250,002-piece embedding. The gradient of such a parameter may be sparse or dense.
-    Entries that `hasten` names move SILENT_PACE times as far as AdamW moves them.
+    Entries that `hasten` names move `pace` times as far as AdamW moves them.
     """
 
-    _hastened: tuple[Tensor, Tensor] | None = None
+    _hastened: tuple[Tensor, Tensor, float] | None = None
 
-    def hasten(self, parameter_V: Tensor, silent_V: Tensor) -> None:
-        """Let the entries `silent_V` (bool [V]) of a parameter [V] move faster."""
-        self._hastened = parameter_V, silent_V.to(parameter_V.device)
+    def hasten(self, parameter_V: Tensor, silent_V: Tensor, pace: float) -> None:
+        """Let the entries `silent_V` (bool [V]) of a parameter [V] move `pace` times as far."""
+        self._hastened = parameter_V, silent_V.to(parameter_V.device), pace
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -37,10 +35,10 @@ class RowAdamW(torch.optim.AdamW):
                     parameter.grad = None
         if self._hastened is None:
             return super().step(closure)
-        parameter_V, silent_V = self._hastened
+        parameter_V, silent_V, pace = self._hastened
         before_S = parameter_V[silent_V]
         loss = super().step(closure)
-        parameter_V[silent_V] = before_S + SILENT_PACE * (parameter_V[silent_V] - before_S)
+        parameter_V[silent_V] = before_S + pace * (parameter_V[silent_V] - before_S)
         return loss
 
     def _step_rows(self, parameter: Tensor, group: dict) -> None:
@@ -104,30 +102,27 @@ def share_bias_gradient(encoder: SparseEncoder, groups: Iterable[Tensor]) -> Non
 def build_optimizer(
     encoder: SparseEncoder,
     silent_V: Tensor,
-    *,
-    learning_rate: float,
-    bias_learning_rate: float,
-    weight_decay: float,
+    recipe: TrainParams,
 ) -> RowAdamW:
     """Groups: matrices decay; word embeddings decay row by row; norms and biases do not; the decoder's bias apart.
 
     That bias is one number a piece and Adam moves it by the rate each step: with the rate of the matrices it would
-    hardly move within a short training. A short memory of squared gradients (0.95) lets it follow FLOPS to the end:
-    with 0.999 the large gradients of the first steps would slow it down for a thousand. The biases of `silent_V` (bool
-    [V]) move SILENT_PACE times as far.
+    hardly move within a short training. A short memory of squared gradients (`bias_beta2`) lets it follow FLOPS to the
+    end: with 0.999 the large gradients of the first steps would slow it down for a thousand. The biases of `silent_V`
+    (bool [V]) move `silent_pace` times as far: a masked piece starts as loud as any, and has the longest way to go.
     """
     bias = encoder.decoder.bias
     wide = {id(encoder.mlm.get_input_embeddings().weight), id(encoder.decoder.weight)}
     trained = [p for p in encoder.parameters() if p.requires_grad and p is not bias]
     groups = [
-        {"params": [p for p in trained if p.ndim > 1 and id(p) not in wide], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim > 1 and id(p) not in wide], "weight_decay": recipe.weight_decay},
         {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},
-        {"params": [bias], "weight_decay": 0.0, "lr": bias_learning_rate, "betas": (0.9, 0.95)},
-        {"params": [p for p in trained if id(p) in wide], "weight_decay": weight_decay, "rows": True},
+        {"params": [bias], "weight_decay": 0.0, "lr": recipe.bias_learning_rate, "betas": (0.9, recipe.bias_beta2)},
+        {"params": [p for p in trained if id(p) in wide], "weight_decay": recipe.weight_decay, "rows": True},
     ]
     groups = [group for group in groups if group["params"]]
-    optimizer = RowAdamW(groups, lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
-    optimizer.hasten(bias, silent_V)
+    optimizer = RowAdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True)
+    optimizer.hasten(bias, silent_V, recipe.silent_pace)
     return optimizer
 
 

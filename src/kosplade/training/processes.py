@@ -48,6 +48,15 @@ def gather_rows(local_NX: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def widened(local_NX: Tensor) -> Tensor:
+    """The rows filled up with copies of their first number to the widest X of all processes, for `gather_rows`."""
+    if count() == 1:
+        return local_NX
+    widest = torch.tensor(local_NX.shape[1], device=local_NX.device)
+    dist.all_reduce(widest, dist.ReduceOp.MAX)
+    return torch.cat([local_NX, local_NX[:, :1].expand(-1, int(widest) - local_NX.shape[1])], dim=1)
+
+
 def gather_documents(local_NX: Tensor, queries: int) -> Tensor:
     """As `gather_rows` for documents: the positives (first `queries` rows) of all processes, then their other rows."""
     return torch.cat([gather_rows(local_NX[:queries]), gather_rows(local_NX[queries:])])

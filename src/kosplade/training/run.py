@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers import TrainerCallback, TrainingArguments, set_seed
+from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArguments, set_seed
 from transformers.utils import logging
 
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
-from kosplade.params import LossParams, TrainParams
+from kosplade.params import Params, TrainParams
+from kosplade.paths import BACKBONE, IDF, TEACHER, TRIPLETS
+from kosplade.records.arrow import open_triplets
 from kosplade.records.record import Record
-from kosplade.teacher.teacher import Teacher
+from kosplade.teacher.teacher import Teacher, load_teacher
 from kosplade.training import processes
 from kosplade.training.batches import Collator, RecordDataset
 from kosplade.training.objective import Objective
@@ -23,33 +24,28 @@ from kosplade.training.optimizer import prepare_embeddings, share_bias_gradient
 from kosplade.training.sampler import PieceSampler
 from kosplade.training.targets import MorphemePieces
 from kosplade.training.trainer import SparseTrainer, TwoTower
-from kosplade.vocab.pieces import hangul_mask, special_ids
+from kosplade.vocab.lengths import check_length
+from kosplade.vocab.tables import Tables, open_tables
+from kosplade.vocab.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True)
-class Tables:
-    """Everything that is known about the pieces before training, one row a piece."""
+class Training:
+    """Everything that a training starts from, except the model. `teacher` is None where distillation has no weight."""
 
-    idf_V: Tensor
-    document_frequency_V: Tensor
-    stopword_V: Tensor
-    special_V: Tensor
-    hangul_V: Tensor
+    tokenizer: PreTrainedTokenizerBase
+    tables: Tables
+    teacher: Teacher | None
+    records: Sequence[Record]
 
-    @classmethod
-    def build(cls, tokenizer, idf_V: Tensor, document_frequency_V: Tensor, stopword_V: Tensor) -> "Tables":
-        special_V = torch.zeros(len(tokenizer), dtype=torch.bool)
-        special_V[special_ids(tokenizer)] = True
-        return cls(idf_V, document_frequency_V, stopword_V, special_V, torch.from_numpy(hangul_mask(tokenizer)))
 
-    @property
-    def core_V(self) -> Tensor:
-        """bool [V]: pieces that every training step computes."""
-        return (self.document_frequency_V > 0) | self.hangul_V | self.stopword_V | self.special_V
-
-    def silent_groups(self, loss: LossParams) -> list[Tensor]:
-        """Groups of pieces (bool [V]) that the recipe wants silent: the masked ones; those known only to be unseen."""
-        return [self.stopword_V] * loss.stopword_mask + [~self.core_V] * loss.idf_weighting
+def open_training(params: Params) -> Training:
+    """Open the outs of the earlier stages. Raises UserError naming what is missing and the command that makes it."""
+    if not IDF.exists():
+        raise UserError("IDF weights not found. Run: make prepare-v25-idf")
+    tokenizer = load_tokenizer(BACKBONE)
+    teacher = load_teacher(TEACHER) if params.loss.distillation else None
+    return Training(tokenizer, open_tables(tokenizer), teacher, open_triplets(TRIPLETS))
 
 
 def optimiser_steps(records: int, train: TrainParams, epochs: int) -> int:
@@ -70,42 +66,29 @@ def optimiser_steps(records: int, train: TrainParams, epochs: int) -> int:
 
 
 def build_trainer(
+    params: Params,
+    training: Training,
     encoder: SparseEncoder,
-    tokenizer,
     records: Sequence[Record],
-    tables: Tables,
-    teacher: Teacher | None,
     *,
-    loss: LossParams,
-    train: TrainParams,
-    lambda_flops: float,
-    idf_alpha: float,
-    stopword_penalty: float,
-    max_query_length: int,
-    max_document_length: int,
     epochs: int,
-    seed: int,
     output: Path,
-    save_steps: int,
-    callbacks: list[TrainerCallback],
+    save_steps: int = 0,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> SparseTrainer:
-    """A Trainer ready to run on `records`; arguments are named as in params.yaml. Raises as `optimiser_steps` does."""
+    """A Trainer of `encoder` on `records`, set up as params.yaml says; `save_steps` 0 writes no checkpoints.
+
+    Raises as `optimiser_steps` does, and UserError for texts that are longer than the encoder reads.
+    """
+    check_length(encoder.mlm.config, params.model.max_query_length, "model.max_query_length")
+    check_length(encoder.mlm.config, params.model.max_document_length, "model.max_document_length")
+    train, loss, tables = params.train, params.loss, training.tables
     steps = optimiser_steps(len(records), train, epochs)
     logging.set_verbosity_warning()
-    set_seed(seed)
+    set_seed(params.seed)
     prepare_embeddings(encoder, train.train_embeddings)
     silent = tables.silent_groups(loss)
     share_bias_gradient(encoder, silent)
-    objective = Objective(
-        loss,
-        tables.idf_V,
-        tables.document_frequency_V,
-        tables.stopword_V,
-        tables.special_V,
-        lambda_flops=lambda_flops,
-        idf_alpha=idf_alpha,
-        stopword_penalty=stopword_penalty,
-    )
     arguments = TrainingArguments(
         output_dir=str(output),
         num_train_epochs=epochs,
@@ -118,8 +101,8 @@ def build_trainer(
         lr_scheduler_type="linear",
         max_grad_norm=train.max_grad_norm,
         bf16=train.bf16,
-        dataloader_num_workers=train.num_workers,
-        dataloader_pin_memory=train.pin_memory,
+        dataloader_num_workers=params.machine.num_workers,
+        dataloader_pin_memory=params.machine.pin_memory,
         dataloader_drop_last=True,
         remove_unused_columns=False,
         label_names=[],
@@ -133,8 +116,8 @@ def build_trainer(
         ddp_backend="gloo" if processes.count() > 1 and not torch.cuda.is_available() else None,
         ddp_find_unused_parameters=False,
         report_to=[],
-        seed=seed,
-        data_seed=seed,
+        seed=params.seed,
+        data_seed=params.seed,
     )
     # Several GPUs need a launcher, one process each: transformers would otherwise cut every batch up among threads.
     arguments._n_gpu = min(arguments.n_gpu, 1)
@@ -143,21 +126,19 @@ def build_trainer(
         args=arguments,
         train_dataset=RecordDataset(records),
         data_collator=Collator(
-            tokenizer,
-            max_query_length,
-            max_document_length,
+            training.tokenizer,
+            params.model.max_query_length,
+            params.model.max_document_length,
             train.hard_negatives,
-            teacher,
-            MorphemePieces(tokenizer) if loss.morphemes else None,
+            training.teacher,
+            MorphemePieces(training.tokenizer) if loss.morphemes else None,
         ),
-        callbacks=callbacks,
-        objective=objective.to(arguments.device),
-        teacher=teacher,
-        sampler=PieceSampler(tables.core_V, train.sampled_pieces, seed),
-        silent_V=sum(silent, torch.zeros_like(tables.core_V)),
-        flops_warmup_ratio=train.flops_warmup_ratio,
-        bias_learning_rate=train.bias_learning_rate,
-        auto_batch=train.auto_batch,
+        callbacks=list(callbacks),
+        objective=Objective(params, tables).to(arguments.device),
+        teacher=training.teacher,
+        sampler=PieceSampler(tables.core_V, train.sampled_pieces, params.seed),
+        silent_V=torch.stack([torch.zeros_like(tables.core_V), *silent]).any(dim=0),
+        recipe=train,
     )
 
 

@@ -35,7 +35,8 @@ class MorphemePieces:
         """(ids int64, targets float32) [N, W]: the distinct pieces of each text, rising; padding has target 0."""
         found = self._morphemes.plain(texts)
         new = sorted({form for text in found for form in text} - self._pieces.keys())
-        encoded = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
+        # After a blank, as at the beginning of a word: byte-level BPE has other pieces there.
+        encoded = self._tokenizer.encode_batch_fast([f" {form}" for form in new], add_special_tokens=False)
         self._pieces |= {form: one.ids for form, one in zip(new, encoded, strict=True)}
         counts = [Counter(piece for form in text for piece in self._pieces[form]) for text in found]
         width = max(1, *map(len, counts))

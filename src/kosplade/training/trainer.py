@@ -9,11 +9,11 @@ from transformers import Trainer
 
 from kosplade.model import SparseEncoder
 from kosplade.model.weights import put_trained, save_trained
+from kosplade.params import TrainParams
 from kosplade.teacher.teacher import Teacher
 from kosplade.training import checkpoints, guards, processes
-from kosplade.training.batches import occurring_pieces, wanted_weights
+from kosplade.training.batches import known_answers, occurring_pieces, wanted_weights
 from kosplade.training.losses import quadratic_warmup
-from kosplade.training.memory import smaller_parts, split_batch
 from kosplade.training.objective import Objective, Step
 from kosplade.training.optimizer import build_optimizer, clip_gradients
 from kosplade.training.order import OrderOfEpoch, RecordOrder
@@ -40,8 +40,7 @@ class TwoTower(nn.Module):
 class SparseTrainer(Trainer):
     """Trainer whose loss is an `Objective` over the pieces that a `PieceSampler` draws for the step.
 
-    With several processes the loss is that of the global batch. A training that can only fail is stopped (`guards`);
-    a batch that does not fit into the memory of a GPU is computed in parts (`auto_batch`).
+    With several processes the loss is that of the global batch. A training that can only fail is stopped (`guards`).
     """
 
     def __init__(
@@ -51,9 +50,7 @@ class SparseTrainer(Trainer):
         teacher: Teacher | None,
         sampler: PieceSampler,
         silent_V: Tensor,
-        flops_warmup_ratio: float,
-        bias_learning_rate: float,
-        auto_batch: bool,
+        recipe: TrainParams,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -61,14 +58,9 @@ class SparseTrainer(Trainer):
         self.teacher = teacher
         self.sampler = sampler
         self.silent_V = silent_V
-        self.flops_warmup_ratio = flops_warmup_ratio
-        self.bias_learning_rate = bias_learning_rate
-        self.auto_batch = auto_batch
-        self.parts = 1
-        self._micro_batches: list[dict[str, Tensor]] = []
+        self.recipe = recipe
         self._sums: dict[str, float] = defaultdict(float)
         self._batches = 0
-        self._before = dict(self._sums), self._batches
         self.order = RecordOrder(len(self.train_dataset), self.args.seed)
         self.add_callback(OrderOfEpoch(self.order))
 
@@ -114,13 +106,17 @@ class SparseTrainer(Trainer):
             document_NP=processes.gather_documents(document_NP, queries),
             query_has_BP=processes.gather_rows(occurs("query")),
             document_has_NP=processes.gather_documents(occurs("document"), queries),
+            known_BN=known_answers(
+                processes.gather_rows(processes.widened(inputs["query_answers"])),
+                processes.gather_documents(inputs["document_numbers"], queries),
+            ),
             teacher_BN=teacher_BN,
             morphemes_NP=morphemes_NP,
         )
 
     @property
     def _flops_warmup_steps(self) -> int:
-        return int(self.flops_warmup_ratio * self.state.max_steps)
+        return int(self.recipe.flops_warmup_ratio * self.state.max_steps)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs and self._batches:
@@ -140,61 +136,12 @@ class SparseTrainer(Trainer):
             )
         super().log(logs, start_time)
 
-    def training_step(self, model, inputs, num_items_in_batch=None) -> Tensor:
-        if not self._micro_batches:
-            self._before = dict(self._sums), self._batches
-        self._micro_batches.append(inputs)
-        wanted = [inputs]
-        while True:
-            try:
-                *_, loss = [self._in_parts(model, batch, num_items_in_batch) for batch in wanted]
-                break
-            except torch.OutOfMemoryError:
-                pass  # its traceback keeps the tensors of this attempt until the block ends
-            self._halve(len(inputs["query_ids"]))
-            # Some parameters may have had their share of the gradient already: this update starts over.
-            model.zero_grad()
-            self._sums, self._batches = defaultdict(float, self._before[0]), self._before[1]
-            wanted = self._micro_batches
-        if self.accelerator.sync_gradients:
-            self._micro_batches.clear()
-        return loss
-
-    def _in_parts(self, model, inputs: dict[str, Tensor], num_items_in_batch) -> Tensor:
-        steps = self.current_gradient_accumulation_steps
-        self.current_gradient_accumulation_steps = steps * self.parts
-        try:
-            losses = [
-                super(SparseTrainer, self).training_step(model, part, num_items_in_batch)
-                for part in split_batch(inputs, self.parts)
-            ]
-        finally:
-            self.current_gradient_accumulation_steps = steps
-        return torch.stack(losses).sum()
-
-    def _halve(self, queries: int) -> None:
-        self.parts = smaller_parts(
-            self.parts,
-            queries,
-            hard_negatives=self.data_collator.hard_negatives,
-            auto_batch=self.auto_batch,
-            processes=processes.count(),
-        )
-        print(
-            f"[train] GPU out of memory: each batch of {queries} goes on in {self.parts} parts, whose gradients are "
-            "added; a query meets the documents of its part",
-            flush=True,
-        )
-        torch.cuda.empty_cache()
-
     def create_optimizer(self, model=None):
         if self.optimizer is None:
             self.optimizer = build_optimizer(
                 self.model.encoder,
                 self.silent_V,
-                learning_rate=self.args.learning_rate,
-                bias_learning_rate=self.bias_learning_rate,
-                weight_decay=self.args.weight_decay,
+                self.recipe,
             )
         return self.optimizer
 

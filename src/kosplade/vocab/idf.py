@@ -149,7 +149,9 @@ def count_shards(
         try:
             return reduce(operator.add, pool.map(count, bounds[:-1], bounds[1:]))
         except BrokenProcessPool:
-            raise UserError("idf: a process was killed, perhaps for want of memory. Lower idf.processes.") from None
+            raise UserError(
+                "idf: a process was killed, perhaps for want of memory. Lower machine.idf_processes."
+            ) from None
 
 
 def _limit_threads(threads: int) -> None:

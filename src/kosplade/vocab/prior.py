@@ -11,36 +11,37 @@ from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.vocab.idf import DocumentFrequencies
-from kosplade.vocab.pieces import hangul_mask
 
 
 def pseudo_documents(
-    tokenizer: PreTrainedTokenizerBase, seen: DocumentFrequencies, share: float
+    probability_V: np.ndarray, hangul_V: np.ndarray, seen: DocumentFrequencies, share: float
 ) -> DocumentFrequencies:
     """`share` times as many documents as `seen` has, of Korean at large: expected counts (float64), to be added.
 
-    A Unigram tokenizer (Kudo 2018) holds a probability for each piece. Those of Hangul pieces, scaled to the part that
-    Hangul has in `seen`, give a document as long as those of `seen` (L distinct pieces) a piece of probability p with
-    1 - exp(-L p), as if pieces were drawn independently. Other pieces get nothing: their probabilities are those of
-    other languages. Raises UserError for a tokenizer without probabilities.
+    A Unigram tokenizer (Kudo 2018) holds a probability for each piece (`probability_V`). Those of the Hangul pieces
+    (`hangul_V`, bool), scaled to the part that Hangul has in `seen`, give a document as long as those of `seen`
+    (L distinct pieces) a piece of probability p with 1 - exp(-L p), as if pieces were drawn independently. Other pieces
+    get nothing: their probabilities are those of other languages.
     """
-    is_hangul_V = hangul_mask(tokenizer)
-    probability_V = np.where(is_hangul_V, unigram_probabilities(tokenizer), 0.0)
+    probability_V = np.where(hangul_V, probability_V, 0.0)
     pieces = seen.counts_V.sum()  # a document's pieces, over all documents
     documents = round(share * seen.documents)
     if not documents or not pieces or not probability_V.any():
-        return DocumentFrequencies(np.zeros(len(tokenizer)), documents)
-    probability_V *= seen.counts_V[is_hangul_V].sum() / pieces / probability_V.sum()
+        return DocumentFrequencies(np.zeros(len(probability_V)), documents)
+    probability_V *= seen.counts_V[hangul_V].sum() / pieces / probability_V.sum()
     return DocumentFrequencies(documents * -np.expm1(-pieces / seen.documents * probability_V), documents)
 
 
 def unigram_probabilities(tokenizer: PreTrainedTokenizerBase) -> np.ndarray:
-    """float64 [V]: what the tokenizer's Unigram model gives each piece, 0 for pieces that were added to it."""
+    """float64 [V]: what the tokenizer's Unigram model gives each piece, 0 for pieces that were added to it.
+
+    Raises UserError for a tokenizer of another kind.
+    """
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     if model["type"] != "Unigram":
         raise UserError(
             f"loss.idf_prior needs a Unigram tokenizer, which knows how often pieces occur; this is {model['type']}. "
-            "Set loss.idf_prior=0"
+            "Set loss.idf_prior=0."
         )
     probability_V = np.zeros(len(tokenizer))
     scores = np.array([score for _, score in model["vocab"]])[: len(probability_V)]

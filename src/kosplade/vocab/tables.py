@@ -1,38 +1,100 @@
-"""The two tables over the vocabulary that later stages load: IDF weights and stopword mask."""
+"""What is known about each piece of the vocabulary: IDF, document frequency, stopword mask, what is served."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.files import replacing
+from kosplade.params import LossParams
+from kosplade.paths import IDF, MASK
 from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.pieces import hangul_mask, special_ids
+
+# The semantic ratio of a text: without a floor a text whose masked pieces all weigh 0 is infinite, without a cap one
+# just above 0 owns the mean; past 1000 to 1 a larger ratio says no more.
+WEIGHT_FLOOR = 1e-3
+RATIO_CAP = 1000.0
 
 
-def save_idf(path: Path, frequencies: DocumentFrequencies) -> None:
-    """Write {idf [V] float32, document_frequency [V] int64, documents}, readable with `weights_only=True`."""
+@dataclass(frozen=True)
+class Tables:
+    """Everything that is known about the pieces before training, one row a piece.
+
+    idf_V float32 is the IDF in use; document_frequency_V int64 what the training documents hold; the others are bool.
+    """
+
+    idf_V: Tensor
+    document_frequency_V: Tensor
+    stopword_V: Tensor
+    special_V: Tensor
+    hangul_V: Tensor
+
+    @classmethod
+    def build(
+        cls, tokenizer: PreTrainedTokenizerBase, idf_V: Tensor, document_frequency_V: Tensor, stopword_V: Tensor
+    ) -> "Tables":
+        special_V = torch.zeros(len(tokenizer), dtype=torch.bool)
+        special_V[special_ids(tokenizer)] = True
+        return cls(idf_V, document_frequency_V, stopword_V, special_V, torch.from_numpy(hangul_mask(tokenizer)))
+
+    @property
+    def core_V(self) -> Tensor:
+        """bool [V]: pieces that every training step computes."""
+        return (self.document_frequency_V > 0) | self.hangul_V | self.stopword_V | self.special_V
+
+    def silent_groups(self, loss: LossParams) -> list[Tensor]:
+        """Groups of pieces (bool [V]) that the recipe wants silent: the masked ones; those known only to be unseen."""
+        groups = []
+        if loss.stopword_mask:
+            groups.append(self.stopword_V)
+        if loss.idf_weighting:
+            groups.append(~self.core_V)
+        return groups
+
+
+def open_tables(tokenizer: PreTrainedTokenizerBase) -> Tables:
+    """The outs of the stages `idf` and `stopwords`. Raises UserError if missing or of another tokenizer."""
+    idf_V, frequencies = load_idf(IDF, len(tokenizer))
+    mask_V = load_mask(MASK, len(tokenizer))
+    return Tables.build(tokenizer, idf_V, torch.from_numpy(frequencies.counts_V), mask_V)
+
+
+def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor) -> tuple[Tensor, Tensor]:
+    """(weight of each piece in an inference-free query float32 [V], pieces that are not served bool [V])."""
+    unserved_V = special_V | stopword_V if loss.stopword_mask else special_V
+    return torch.where(unserved_V, 0.0, idf_V if loss.idf_weighting else torch.ones_like(idf_V)), unserved_V
+
+
+def save_idf(path: Path, counted: DocumentFrequencies, used: DocumentFrequencies) -> None:
+    """Write {idf_counted, idf [V] float32, document_frequency [V] int64, documents}, readable with `weights_only=True`.
+
+    `counted` is what the training documents hold; `idf`, which later stages read, is that of `used`.
+    """
     value = {
-        "idf": torch.from_numpy(frequencies.idf()),
-        "document_frequency": torch.from_numpy(frequencies.counts_V),
-        "documents": frequencies.documents,
+        "idf_counted": torch.from_numpy(counted.idf()),
+        "idf": torch.from_numpy(used.idf()),
+        "document_frequency": torch.from_numpy(counted.counts_V),
+        "documents": counted.documents,
     }
     with replacing(path) as target:
         torch.save(value, target)
 
 
 def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, DocumentFrequencies]:
-    """Return (idf_V float32, what it was made of). Raises UserError if missing, broken or of another size."""
+    """(IDF in use float32 [V], what was counted). Raises UserError if missing, broken or of another size."""
     value = _load(path, "IDF weights not found. Run: make prepare-v25-idf", "make prepare-v25-idf")
-    tables = [value.get(name) if isinstance(value, dict) else None for name in ("idf", "document_frequency")]
-    for table, dtype in zip(tables, (torch.float32, torch.int64), strict=True):
-        _check(path, table, dtype, vocab_size, "make prepare-v25-idf")
-    documents = value.get("documents")
-    if type(documents) is not int or not 0 <= int(tables[1].max()) <= documents or tables[1].min() < 0:
+    for name, dtype in (("idf_counted", torch.float32), ("idf", torch.float32), ("document_frequency", torch.int64)):
+        _check(path, value.get(name) if isinstance(value, dict) else None, dtype, vocab_size, "make prepare-v25-idf")
+    counts_V, documents = value["document_frequency"], value.get("documents")
+    if type(documents) is not int or not 0 <= int(counts_V.max()) <= documents or counts_V.min() < 0:
         raise UserError(f"{path}: does not hold a table of the vocabulary. Run: make prepare-v25-idf")
-    return tables[0], DocumentFrequencies(tables[1].numpy(), documents)
+    return value["idf"], DocumentFrequencies(counts_V.numpy(), documents)
 
 
 def save_mask(path: Path, mask_V: np.ndarray) -> None:

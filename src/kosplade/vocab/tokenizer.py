@@ -4,7 +4,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from kosplade.errors import UserError
+from kosplade.errors import UserError, first_line
 
 
 def load_tokenizer(folder: str | Path, remedy: str = "Run: dvc repro backbone") -> PreTrainedTokenizerBase:
@@ -16,5 +16,4 @@ def load_tokenizer(folder: str | Path, remedy: str = "Run: dvc repro backbone") 
     except MemoryError:
         raise
     except Exception as error:  # beside OSError and ValueError the bare Exception of tokenizers
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise UserError(f"{folder}: no tokenizer could be loaded ({reason}). {remedy}") from None
+        raise UserError(f"{folder}: no tokenizer could be loaded ({first_line(error)}). {remedy}") from None

@@ -4,7 +4,7 @@ import importlib.util
 import shutil
 
 import pytest
-from report.conftest import make
+from report.conftest import GATES, make
 
 from kosplade.report.page import write_page
 
@@ -52,7 +52,7 @@ def browser():
 def address(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "index.html"
     base = make("an-experiment-with-a-long-name", gain=-0.03, stopwords=1.0, seed=24)
-    write_page(base, make("v25", gain=0.03, stopwords=0.0, seed=25), path)
+    write_page(base, make("v25", gain=0.03, stopwords=0.0, seed=25), GATES, path)
     return path.as_uri()
 
 

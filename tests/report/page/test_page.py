@@ -4,10 +4,11 @@ import dataclasses
 import re
 
 import pytest
-from report.conftest import make
+from report.conftest import GATES, make, on
 
-from kosplade.report.page import render, write_page
-from kosplade.report.page.tables import differing_params, headline_rows, number
+from kosplade.report import page as pages
+from kosplade.report.experiments import Experiment
+from kosplade.report.page.tables import differing_params, headline_rows
 from kosplade.retrieval.kinds import ndcg_by_kind
 
 SECTIONS = [
@@ -23,6 +24,10 @@ SECTIONS = [
     "provenance",
 ]
 EVIL = "<script>alert('질문')</script>"
+
+
+def render(base: Experiment, new: Experiment) -> str:
+    return pages.render(base, new, GATES)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +79,7 @@ def test_headline_figures_know_which_way_is_better(page):
     rows = re.findall(r"<tr>.*?</tr>", section(page, "figures"), re.DOTALL)
     row = {text.split("  ")[0]: text for text in (re.sub("<[^>]+>", " ", one).strip() for one in rows)}
     stopwords = next(text for title, text in row.items() if title.startswith("stopword activation"))
-    assert re.search(
-        r"1\.740.*misses.*0\.240.*reaches.*\N{MINUS SIGN}1\.500.*▼ better.*below 0\.5", stopwords, re.DOTALL
-    )
+    assert re.search(r"1\.740.*breaks.*0\.240.*keeps.*\N{MINUS SIGN}1\.500.*▼ better.*&lt; 0\.5", stopwords, re.DOTALL)
     length = next(text for title, text in row.items() if title.startswith("pieces a document"))
     assert re.search(r"68\.0.*110\.0.*\+42\.0.*▲ worse", length, re.DOTALL)
     baseline = next(text for title, text in row.items() if "Kiwi" in title)
@@ -84,22 +87,25 @@ def test_headline_figures_know_which_way_is_better(page):
 
 
 def test_a_loss_in_the_headline_figures_is_called_worse(base, new):
-    rows = {row["title"]: row for row in headline_rows(new, base)}
+    rows = {row["title"]: row for row in headline_rows(new, base, GATES)}
     assert rows["nDCG@10, inference-free queries"]["outcome"] == "worse"
     assert rows["stopword activation"]["outcome"] == "worse"
     assert [cell["met"] for cell in rows["stopword activation"]["cells"]] == [True, False]
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.04, "0.040"), (12.34, "12.3"), (1234.5, "1,234.5"), (None, "–")])
-def test_figures_are_written_as_precisely_as_they_are_large(value, text):
-    assert number(value) == text
+def test_figures_of_another_collection_are_neither_better_nor_worse(base, new):
+    rows = {row["title"]: row for row in headline_rows(base, on(new, bm25="k1 1.5", sample=50), GATES)}
+    other = {title for title, row in rows.items() if row["outcome"] == "not compared"}
+    sparsity = {"semantic pieces in the top 10", "stopword activation", "semantic ratio", "foreign activation"}
+    assert other == sparsity | {"nDCG@10, BM25, same pieces", "pieces a document"}
+    assert not any(rows[title]["change"] for title in other)
 
 
 def test_the_table_by_kind_shows_every_system_with_its_interval(page, new):
     rows = re.findall(r"<tr>.*?</tr>", section(page, "kinds"), re.DOTALL)[2:]
     assert [re.search(r'<th scope="row">([\w-]+)', row).group(1) for row in rows][:2] == ["all", "question"]
     assert all(row.count('class="track"') == 7 for row in rows)
-    figures = new.metrics["eval_by_kind"]["test"]["keyword"]["siamese"]
+    figures = new.metrics["eval_by_kind"]["test"]["keyword"]["encoded"]
     keyword = next(row for row in rows if "keyword" in row)
     assert f"{figures['ndcg10']:.3f}" in keyword
     assert f"{figures['low']:.3f}–{figures['high']:.3f}" in keyword
@@ -107,7 +113,7 @@ def test_the_table_by_kind_shows_every_system_with_its_interval(page, new):
 
 def test_the_intervals_of_the_stage_eval_fit_the_table(base, new):
     """The shape that `retrieval.kinds` writes, with a query of no kind."""
-    values = {name: {"q1": 0.5, "q2": 1.0} for name in ("inference_free", "siamese", "bm25")}
+    values = {name: {"q1": 0.5, "q2": 1.0} for name in ("inference_free", "encoded", "bm25")}
     kinds = {"test": ndcg_by_kind(values, ["q1", "q2"], ["keyword", None], seed=0)}
     html = render(base, dataclasses.replace(new, metrics=new.metrics | {"eval_by_kind": kinds}))
     assert "unknown" in section(html, "kinds")
@@ -195,7 +201,7 @@ def test_every_text_of_the_data_is_escaped(base, new):
 
 
 def test_what_an_older_experiment_lacks_is_a_dash_or_says_so(base, new):
-    eval_ = {"documents": 5004, "test": {k: v for k, v in new.metrics["eval"]["test"].items() if k != "dense"}}
+    eval_ = {**new.metrics["eval"], "test": {k: v for k, v in new.metrics["eval"]["test"].items() if k != "dense"}}
     poorer = dataclasses.replace(
         new, metrics=new.metrics | {"cost": {}, "eval": eval_}, curves={}, pruning=[], texts=[], versions={}
     )
@@ -206,6 +212,6 @@ def test_what_an_older_experiment_lacks_is_a_dash_or_says_so(base, new):
 
 def test_the_file_is_written_whole(base, new, page, tmp_path):
     path = tmp_path / "reports/index.html"
-    write_page(base, new, path)
+    pages.write_page(base, new, GATES, path)
     assert path.read_text(encoding="utf-8") == page
     assert [one.name for one in path.parent.iterdir()] == ["index.html"]

@@ -8,17 +8,18 @@ from kosplade.report.review.comment import (
     change,
     code,
     comment,
-    direction,
-    figure,
     metric_parts,
     param_table,
     verdict,
 )
-from kosplade.report.review.gates import Outcome
+from kosplade.report.review.outcomes import Outcome
 
 
 def values(old, new) -> dict:
     return {"old": old, "new": new}
+
+
+BASIS = {f"basis.{key}": values("a", "a") for key in ("documents", "test", "val")}
 
 
 def outcome(name: str, passes: bool | None) -> Outcome:
@@ -26,37 +27,10 @@ def outcome(name: str, passes: bool | None) -> Outcome:
 
 
 @pytest.mark.parametrize(
-    ("metric", "expected"),
-    [
-        ("test.siamese.ndcg10", 1),
-        ("test.question.inference_free.ndcg10", 1),
-        ("val.inference_free.recall100", 1),
-        ("semantic_top10", 1),
-        ("test.ndcg10_gain.siamese.bm25.difference", 1),
-        ("stopword_activation", -1),
-        ("document_nnz", -1),
-        ("inference_free.query_nnz", -1),
-        ("inference_free.flops", -1),
-        ("siamese.index_bytes", -1),
-        # no merit of the change, or not known
-        ("test.bm25.ndcg10", 0),
-        ("bm25_kiwi.index_bytes", 0),
-        ("dense.document_nnz", 0),
-        ("test.ndcg10_gain.siamese.bm25.p_holm", 0),
-        ("flops_factor", 0),
-        ("loss", 0),
-        ("queries", 0),
-    ],
-)
-def test_directions(metric, expected):
-    assert direction(metric) == expected
-
-
-@pytest.mark.parametrize(
     ("metric", "old", "new", "expected"),
     [
-        ("test.siamese.ndcg10", 0.7, 0.8, "↑ better"),
-        ("test.siamese.ndcg10", 0.7, 0.6, "↓ worse"),
+        ("test.encoded.ndcg10", 0.7, 0.8, "↑ better"),
+        ("test.encoded.ndcg10", 0.7, 0.6, "↓ worse"),
         ("document_nnz", 111.0, 90, "↓ better"),
         ("document_nnz", 111.0, 130.5, "↑ worse"),
         ("loss", 1.0, 2.0, ""),
@@ -70,13 +44,11 @@ def test_arrows(metric, old, new, expected):
     assert arrow(metric, values(old, new)) == expected
 
 
-def test_figures_and_changes():
-    assert [figure(v) for v in (0.6911624, 750.455947, 0.0000051, 1234567, None, True, "a|b")] == [
-        *("0.6912", "750.5", "5.1e-06", "1,234,567", "-", "`true`", '`"a\\|b"`')
-    ]
-    assert [change(values(*pair)) for pair in ((0.7, 0.8), (1200, 100), (1.0, None), ("a", 1))] == [
-        *("+0.1", "-1,100", "", "")
-    ]
+@pytest.mark.parametrize(
+    ("old", "new", "text"), [(0.7, 0.8, "+0.1"), (1200, 100, "-1,100"), (1.0, None, ""), ("a", 1, "")]
+)
+def test_changes(old, new, text):
+    assert change(values(old, new)) == text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +79,7 @@ def test_parameters_that_differ():
     lines = [" ".join(line.split()) for line in param_table(diff).splitlines()[2:]]
     assert lines == [
         "| `loss.idf_weighting` | `true` | `false` |",
-        '| `model.revision` | - | `"main"` |',
+        '| `model.revision` | – | `"main"` |',
         '| `teacher.query_prefix` | `"query: "` | `"q\\|a: "` |',
         "| `other.yaml:x` | `1` | `2` |",
     ]
@@ -115,16 +87,16 @@ def test_parameters_that_differ():
 
 
 def test_the_most_important_first_and_the_tail_folded():
-    ndcg = {f"{split}.{system}.ndcg10": values(0.7, 0.8) for split in ("val", "test") for system in ("siamese", "bm25")}
-    others = {f"test.siamese.recall{k}": values(0.7, 0.8) for k in range(9)} | {"documents": values(5, 6)}
+    ndcg = {f"{split}.{system}.ndcg10": values(0.7, 0.8) for split in ("val", "test") for system in ("encoded", "bm25")}
+    others = {f"test.encoded.recall{k}": values(0.7, 0.8) for k in range(9)} | {"documents": values(5, 6)}
     diff = {
         "metrics/verify.json": {"loss_last": values(1.0, 2.0)},
         "metrics/sparsity.json": {"document_nnz": values(2.0, 1.0), "semantic_top10": values(1.0, 1.0)},
-        "metrics/eval.json": others | ndcg,
+        "metrics/eval.json": others | ndcg | BASIS,
     }
     parts = metric_parts(diff)
     names = [part.split("\n")[2].split("`")[1] for part in parts if part.startswith("| metric")]
-    assert names == ["test.siamese.ndcg10", "test.siamese.recall7", "document_nnz", "loss_last"]
+    assert names == ["test.encoded.ndcg10", "test.encoded.recall7", "document_nnz", "loss_last"]
     assert [part for part in parts if not part.startswith("| metric")] == [
         "#### `metrics/eval.json`",
         "<details><summary>6 more</summary>",
@@ -135,15 +107,24 @@ def test_the_most_important_first_and_the_tail_folded():
     ]
     tail = parts[3].splitlines()[2:]
     assert [line.split("`")[1] for line in tail] == [
-        *("test.siamese.recall7", "test.siamese.recall8", "val.siamese.ndcg10"),
+        *("test.encoded.recall7", "test.encoded.recall8", "val.encoded.ndcg10"),
         *("test.bm25.ndcg10", "documents", "val.bm25.ndcg10"),
     ]
     assert metric_parts({"metrics/eval.json": {"documents": values(5, 5)}}) == ["None differs."]
 
 
+def test_what_is_not_comparable_is_said_once_and_called_neither_better_nor_worse():
+    figures = {"test.encoded.ndcg10": values(0.7, 0.9), "test.bm25.ndcg10": values(0.6, 0.7), "documents": values(5, 6)}
+    first, _, table = metric_parts({"metrics/eval.json": figures | BASIS | {"basis.test": values("a", "b")}})
+    assert first == "3 metrics: other queries or judgements: not compared."
+    assert table.count("not compared") == 3
+    assert "better" not in table
+    assert "basis" not in table
+
+
 def test_a_comment_fits_into_github():
-    diff = {"metrics/eval_by_kind.json": {f"test.kind{i}.siamese.ndcg10": values(0.7, 0.8) for i in range(MOST + 9)}}
-    text = "\n".join(metric_parts(diff))
+    many = {f"test.kind{i}.encoded.ndcg10": values(0.7, 0.8) for i in range(MOST + 9)}
+    text = "\n".join(metric_parts({"metrics/eval_by_kind.json": many, "metrics/eval.json": BASIS}))
     assert text.count("better") == MOST
     assert "9 more: dvc metrics diff" in text
     assert len(text) < 30_000
@@ -151,12 +132,11 @@ def test_a_comment_fits_into_github():
 
 def test_verdicts():
     assert verdict([outcome("a", True), outcome("b", True)]) == "**Gates: all 2 pass.**"
-    assert (
-        verdict([outcome("a", True), outcome("b", False), outcome("c", False)]) == "**Gates: 2 of 3 fail: `b`, `c`.**"
-    )
-    assert verdict([outcome("a", True), outcome("b", None)]) == (
-        "**Gates: all 1 pass.** 1 more: the base has nothing to compare with."
-    )
+    failing = [outcome("a", True), outcome("b", False), outcome("c", False)]
+    assert verdict(failing) == "**Gates: 2 of 3 fail: `b`, `c`.**"
+    others = [Outcome(name, "", 1, 1, None, "nothing", "another collection: not compared") for name in "bc"]
+    said = "**Gates: all 1 pass.** 2 judged by nothing (another collection: not compared)."
+    assert verdict([outcome("a", True), *others]) == said
 
 
 def test_the_whole_comment():
@@ -165,32 +145,20 @@ def test_the_whole_comment():
         "Base: abc.",
         [outcome("sparsity.x", False)],
         {"params.yaml": {"seed": values(42, 43)}},
-        {"metrics/sparsity.json": {"document_nnz": values(110, 90)}},
+        {"metrics/sparsity.json": {"document_nnz": values(110, 90)}, "metrics/eval.json": BASIS},
     )
-    assert (
-        text
-        == """\
-## Metrics against `main`
-
-**Gates: 1 of 1 fail: `sparsity.x`.**
-
-| gate         | limit | base | now |          | judged by |
-| ------------ | ----- | ---- | --- | -------- | --------- |
-| `sparsity.x` | ≥ 1   | 1    | 0.5 | **FAIL** | value     |
-
-### Parameters
-
-| parameter | base | now  |
-| --------- | ---- | ---- |
-| `seed`    | `42` | `43` |
-
-### Metrics
-
-#### `metrics/sparsity.json`
-
-| metric         | base | now | change |          |
-| -------------- | ---- | --- | ------ | -------- |
-| `document_nnz` | 110  | 90  | -20    | ↓ better |
-
-Base: abc."""
-    )
+    lines = [" ".join(line.split()) for line in text.splitlines() if line and not line.startswith("|:")]
+    assert lines == [
+        "## Metrics against `main`",
+        "**Gates: 1 of 1 fail: `sparsity.x`.**",
+        "| gate | limit | base | now | | judged by |",
+        "| `sparsity.x` | ≥ 1 | 1.000 | 0.500 | **FAIL** | value |",
+        "### Parameters",
+        "| parameter | base | now |",
+        "| `seed` | `42` | `43` |",
+        "### Metrics",
+        "#### `metrics/sparsity.json`",
+        "| metric | base | now | change | |",
+        "| `document_nnz` | 110 | 90 | -20 | ↓ better |",
+        "Base: abc.",
+    ]

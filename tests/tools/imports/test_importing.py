@@ -1,15 +1,12 @@
 """`python -m kosplade.tools.imports` with the real DVC, from a Git repository and a web server of the test's own."""
 
 import json
-import shutil
 
 import pytest
 from ruamel.yaml import YAML
 from tools.imports.conftest import run
 from tools.imports.samples import BEIR, DOKDO, HANGANG, MIRACL, SEJONG_CUT, jsonl
 
-from kosplade.corpus.user import prepare_user
-from kosplade.records.record import read_training
 from kosplade.retrieval.beir import read_collection
 
 PAIRS = [
@@ -47,15 +44,6 @@ def test_a_folder_of_a_git_repository(project, source):
         "[import] data/v24.0/train_mrc.jsonl and data/beir/mrc: up to date",
     ]
     assert {path: (project.folder / path).stat().st_mtime_ns for path in project.files()} == before
-
-
-def test_an_import_is_a_users_training_data(project, source, tmp_path):
-    folder = tmp_path / "v24.0"
-    folder.mkdir()
-    shutil.copy(project.folder / "data/v24.0/train_mrc.jsonl", folder)
-    counts = prepare_user(folder, 1, 0, print)
-    assert (counts["records"], counts["queries"]) == (2, 1)
-    assert len(list(read_training(folder))) == 1
 
 
 def test_an_archive_of_a_git_repository(project, source):

@@ -21,6 +21,7 @@ class Server(ThreadingHTTPServer):
         self.indices: dict[str, Index] = {}
         self.requests: list[tuple[str, str]] = []
         self.bulks: list[list[str]] = []  # the ids of each bulk request that was answered
+        self.largest = 1 << 30  # bytes of a request
         self.faults: list = []
         self.bulk_faults: list = []
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -57,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
             return
         try:
+            need(len(raw) <= self.server.largest, "too large", "content_too_long_exception", 413)
             if isinstance(fault, int):
                 raise Refused(fault, "circuit_breaking_exception", "too busy")
             if raw:

@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 from tiny_export import write_tiny_export
 from tools.opensearch_client.conftest import DOCUMENTS
 
+from kosplade.errors import UserError
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
@@ -15,26 +16,26 @@ from kosplade.tools.opensearch import indexing
 from kosplade.tools.opensearch.__main__ import main
 from kosplade.tools.opensearch.features import kept_weights
 
-QUERIES = {"q1": "w5 w9", "q2": "w30 w8 w7", "q3": "w7", "q4": "w39 w12 w20 w33"}
+QUERIES = {"질문 1 (100%)": "w5 w9", "q2": "w30 w8 w7", "q3": "w7", "q4": "w39 w12 w20 w33"}
 
 
 def run(command, server, export, *options):
     main([command, "--url", server.url, "--index", "docs", "--model", str(export), *map(str, options)])
 
 
-@pytest.mark.parametrize("way", ["inference_free", "siamese"])
+@pytest.mark.parametrize("way", ["inference_free", "encoded"])
 def test_ranking_is_that_of_exact_search(server, export, corpus, tmp_path, way, capsys):
     run("index", server, export, "--documents", corpus)
     assert "30 documents indexed, 0 were there; the index holds 30" in capsys.readouterr().out
     queries = tmp_path / "queries.jsonl"
     queries.write_text("".join(json.dumps({"_id": id_, "text": text}) + "\n" for id_, text in QUERIES.items()))
     output = tmp_path / "run.trec"
-    siamese = ["--siamese"] if way == "siamese" else []
-    run("search", server, export, "--queries", queries, "--output", output, "--top", 12, *siamese)
+    encoded = ["--encoded"] if way == "encoded" else []
+    run("search", server, export, "--queries", queries, "--output", output, "--top", 12, *encoded)
 
     model = load_export(export, max_query_length=64, max_document_length=512, batch_size=32)
     texts = [f"w9\n{text}" if i % 3 == 0 else text for i, text in enumerate(DOCUMENTS)]
-    documents_NV = model.documents(texts, "test", np.flatnonzero(~model.hidden_V))
+    documents_NV = model.documents(texts, "test", np.flatnonzero(~model.unserved_V))
     assert documents_NV.nnz > 100
     documents_NV = csr_matrix(
         (kept_weights(documents_NV.data), documents_NV.indices, documents_NV.indptr), shape=documents_NV.shape
@@ -42,7 +43,7 @@ def test_ranking_is_that_of_exact_search(server, export, corpus, tmp_path, way, 
     queries_QV = model.queries(list(QUERIES.values()), "test")[way]
     expected = to_run(list(QUERIES), [f"d{i}" for i in range(30)], *search(queries_QV, documents_NV, 12))
     found = read_run(output)
-    assert ("q3" in found) == (way == "siamese")  # w7 is not served: no clause, no document
+    assert ("q3" in found) == (way == "encoded")  # w7 is not served: no clause, no document
     for query_id, documents in expected.items():
         assert list(found.get(query_id, {})) == list(documents)
         np.testing.assert_allclose(list(found.get(query_id, {}).values()), list(documents.values()), rtol=1e-5)
@@ -68,7 +69,7 @@ def test_what_is_printed(server, export, corpus, capsys):
 def test_a_dropped_connection_leaves_the_rest_for_the_next_run(server, export, corpus, monkeypatch, capsys):
     monkeypatch.setattr(indexing, "BATCH", 8)
     server.bulk_faults = [None, "drop", None, *["drop"] * 10]
-    with pytest.raises(SystemExit, match=r"no answer \(.*run the same command again"):
+    with pytest.raises(UserError, match=r"no answer \(.*run the same command again"):
         run("index", server, export, "--documents", corpus)
     assert [len(ids) for ids in server.bulks] == [8, 8]  # the first drop was made good by a retry
     server.bulk_faults, server.bulks = [], []
@@ -94,11 +95,11 @@ def test_another_model_or_length_needs_recreate(server, export, corpus, tmp_path
     other = tmp_path / "other"
     write_tiny_export(other, word_tokenizer, seed=1)
     run("index", server, export, "--documents", corpus)
-    with pytest.raises(SystemExit, match=r"of another model \(.*or delete it with --recreate\.$"):
+    with pytest.raises(UserError, match=r"of another model \(.*or delete it with --recreate\.$"):
         run("index", server, other, "--documents", corpus)
-    with pytest.raises(SystemExit, match=r"of another model \(.*Search with the model that made it"):
+    with pytest.raises(UserError, match=r"of another model \(.*Search with the model that made it"):
         run("search", server, other, "--query", "w9")
-    with pytest.raises(SystemExit, match="of documents cut to 512 pieces, not 6"):
+    with pytest.raises(UserError, match="of documents cut to 512 pieces, not 6"):
         run("index", server, export, "--documents", corpus, "--max-document-length", 6)
     run("index", server, export, "--documents", corpus, "--recreate")
     assert ("DELETE", "/docs") not in server.requests  # it is as it should be

@@ -21,5 +21,5 @@ def test_a_document_is_encoded_as_the_evaluation_encodes_it(tmp_path):
     (tmp_path / "qrels").mkdir()
     (tmp_path / "qrels/test.tsv").write_text(f"query-id\tcorpus-id\tscore\nq\t{records[0]['_id']}\t1\n")
     evaluated = read_collection(tmp_path, "test").documents
-    assert [document.encoded for document in read_documents(corpus)] == evaluated
+    assert [document.whole for document in read_documents(corpus)] == evaluated
     assert set(evaluated) == {"결제 취소", "결제 취소\n결제 취소"}

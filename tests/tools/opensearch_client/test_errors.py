@@ -7,15 +7,15 @@ import pytest
 from tools.opensearch_client import lucene
 from tools.opensearch_client.lucene import Index
 
+from kosplade.errors import UserError
 from kosplade.tools.opensearch import connection
 from kosplade.tools.opensearch.__main__ import main
 
 
 def fails(match, server, command, export, *options, url=None, index="docs"):
-    """The command line ends with exit code 1 and one line."""
-    with pytest.raises(SystemExit, match=match) as caught:
+    """The command line ends with one line."""
+    with pytest.raises(UserError, match=match) as caught:
         main([command, "--url", url or server.url, "--index", index, "--model", str(export), *map(str, options)])
-    assert str(caught.value).startswith("Error: ")
     assert "\n" not in str(caught.value)
 
 
@@ -24,7 +24,7 @@ def test_a_url_that_does_not_answer(server, export):
         free.bind(("127.0.0.1", 0))
         url = f"http://user:secret@127.0.0.1:{free.getsockname()[1]}"
     shown = url.replace("user:secret@", "")
-    fails(rf"^Error: {shown}: no answer \(.*refused\)\. Start", server, "search", export, "--query", "w9", url=url)
+    fails(rf"^{shown}: no answer \(.*refused\)\. Start", server, "search", export, "--query", "w9", url=url)
 
 
 @pytest.mark.parametrize("url", ["localhost:9200", "http://", "http://h:port", "ftp://h", "http://user@h"])
@@ -64,9 +64,9 @@ def test_a_folder_that_is_no_export(server, tmp_path, corpus):
     [
         ("{", ":31: not valid JSON"),
         ('{"text": "w5"}', ":31: field '_id' is missing"),
-        ('{"_id": "d3", "text": "w5"}', "_id 'd3' occurs twice"),
-        ('{"_id": "x", "text": " "}', ":31: document 'x' has neither title nor text"),
-        ('{"_id": "x", "text": 3}', ":31: document 'x' has a title or text that is not a string"),
+        ('{"_id": "d3", "text": "w5"}', ":31: _id 'd3' occurs twice"),
+        ('{"_id": "x", "text": " "}', ":31: a document without title or text"),
+        ('{"_id": "x", "text": 3}', ":31: a title or text that is not a string"),
         (json.dumps({"_id": "가" * 171, "text": "w5"}), ":31: an _id of more than 512 bytes"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_broken_document_is_named_before_anything_is_sent(server, export, corp
 
 
 def test_files_that_are_missing_or_empty(server, export, tmp_path):
-    fails("none.jsonl not found", server, "index", export, "--documents", tmp_path / "none.jsonl")
+    fails("none.jsonl cannot be opened", server, "index", export, "--documents", tmp_path / "none.jsonl")
     empty = tmp_path / "empty.jsonl"
     empty.touch()
     fails("no documents", server, "index", export, "--documents", empty)
@@ -88,6 +88,20 @@ def test_documents_that_the_server_refuses(server, export, corpus):
     server.bulk_faults = [dict.fromkeys(("d7", "d9"), (400, "mapper_parsing_exception"))]
     match = "2 documents were refused, the first, 'd7', with 400 mapper_parsing_exception: .*28 were indexed"
     fails(match, server, "index", export, "--documents", corpus)
+
+
+def test_a_document_that_is_too_large_for_a_request_is_named(server, export, corpus):
+    lines = corpus.read_text().splitlines()
+    corpus.write_text(
+        "\n".join([*lines[:9], json.dumps({"_id": "서울 안내 7", "text": "w5 " * 9000}), *lines[10:]]) + "\n"
+    )
+    server.largest = 20_000
+    match = "document '서울 안내 7' alone is more than the server takes .*413.* 9 were indexed: shorten it"
+    fails(match, server, "index", export, "--documents", corpus)
+    server.largest = 2_000  # a few documents
+    corpus.write_text("\n".join(lines[:9] + lines[10:]) + "\n")
+    main(["index", "--url", server.url, "--index", "docs", "--model", str(export), "--documents", str(corpus)])
+    assert len(server.indices["docs"].sources) == 29
 
 
 def test_a_server_that_stays_busy(server, export, corpus, monkeypatch):
@@ -105,6 +119,27 @@ def test_a_query_of_more_pieces_than_the_server_takes(server, export, corpus, tm
     fails(match, server, "search", export, "--queries", queries, "--output", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     fails("the query has 3 pieces", server, "search", export, "--query", "w9 w5 w8")
+
+
+@pytest.mark.parametrize(("length", "said"), [(1024, "at most 512 pieces"), (2, "2 are special pieces")])
+def test_lengths_that_the_model_cannot_read(server, export, corpus, tmp_path, length, said):
+    fails(said, server, "index", export, "--documents", corpus, "--max-document-length", length)
+    fails(said, server, "search", export, "--query", "w9", "--max-query-length", length)
+    assert server.requests == []
+
+
+def test_an_output_that_cannot_be_written_is_named_before_anything_is_searched(server, export, tmp_path):
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"_id": "a", "text": "w9 w5"}\n')
+    for output, said in ((tmp_path, "is a folder"), (queries / "run", "queries.jsonl cannot be written")):
+        fails(f"--output: .*{said}", server, "search", export, "--queries", queries, "--output", output)
+    assert server.requests == []
+
+
+def test_options_that_are_not_utf8(server, export):
+    half = b"\xff".decode("utf-8", "surrogateescape")  # as Python reads such an argument
+    fails("--query: its bytes are not UTF-8", server, "search", export, "--query", half)
+    fails("--index: its bytes are not UTF-8", server, "search", export, "--query", "w5", index=half)
 
 
 def test_a_user_who_may_not(server, export, corpus):
@@ -126,6 +161,7 @@ def test_a_server_of_something_else(server, export):
         ["--queries", "q.jsonl"],
         ["--queries", "q.jsonl", "--output", "run", "--explain"],
         ["--query", "w5", "--top", "0"],
+        ["--query", "w5", "--max-query-length", "-1"],
         [],
     ],
 )

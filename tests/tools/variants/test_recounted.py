@@ -7,6 +7,7 @@ import pytest
 from sentence_transformers import SparseEncoder as LoadedEncoder
 from tiny_export import WEIGHT_V, write_tiny_export
 
+from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.retrieval.served import load_export
 from kosplade.tools.variants.__main__ import main
@@ -32,10 +33,10 @@ def test_queries_weigh_by_the_new_idf_and_documents_as_before(folders):
     old, new = (load_export(folder, **LENGTHS) for folder in folders)
     # 4 documents; w5 in 2 of them, w6 in all, w7 in one, w8 in none: ln(1 + (N - df + .5) / (df + .5)).
     expected = [np.log1p((4 - df + 0.5) / (df + 0.5)) for df in (2, 4, 1, 0)]
-    served = ~old.hidden_V[5:9]
+    served = ~old.unserved_V[5:9]
     assert new.query_weight_V[5:9][served] == pytest.approx(np.array(expected)[served])
     assert served.any()
-    assert (new.hidden_V == old.hidden_V).all()
+    assert (new.unserved_V == old.unserved_V).all()
     one, other = (model.raw(list(TEXTS), "document", "").toarray() for model in (old, new))
     assert (one == other).all()
 
@@ -49,7 +50,7 @@ def test_sentence_transformers_weighs_queries_the_same(folders):
 
 def test_texts_are_needed(folders, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    for more, said in ((), "Name some: --texts"), ([f"--texts={tmp_path}/empty.jsonl"], "empty.jsonl: no documents"):
-        with pytest.raises(SystemExit, match=said):
+    for more, said in ((), "Name some: --texts"), ([f"--texts={tmp_path}/empty.jsonl"], "Name some: --texts"):
+        with pytest.raises(UserError, match=said):
             main([str(folders[0]), str(tmp_path / "none"), "--kind", "recounted", *more])
     assert not (tmp_path / "none").exists()

@@ -225,7 +225,7 @@ def test_errors_are_one_line_and_leave_nothing(tiny, tmp_path, prepare, kind, sa
     output = tmp_path / "out"
     prepare(tiny, output)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(SystemExit, match=said) as caught:
+    with pytest.raises(UserError, match=said) as caught:
         main([str(tiny), str(output), "--kind", kind])
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
@@ -241,6 +241,14 @@ def test_a_variant_is_no_source_but_a_pruned_one(pruned, tiny, tmp_path):
 def test_the_model_itself_is_not_replaced(pruned):
     with pytest.raises(UserError, match="is MODEL itself or holds it"):
         write_variant(pruned, pruned, "onnx")
+
+
+@pytest.mark.parametrize("out", ["huggingface/v30/best/onnx", "data/prepared/x", "outputs/train_v25", "data/backbone"])
+def test_no_variant_in_an_out_of_the_pipeline(tiny, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"OUTPUT: {out} is in an out of the pipeline"):
+        write_variant(tiny, tmp_path / out, "onnx")
+    assert not (tmp_path / out.split("/")[0]).exists()
 
 
 def test_a_broken_onnx_file(tiny, tmp_path):

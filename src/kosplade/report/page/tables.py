@@ -1,124 +1,63 @@
 """The rows of the report's tables: figures of two experiments beside each other, as text."""
 
 import json
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
-from kosplade.export.card import SYSTEMS, reported_split
 from kosplade.report.experiments import Experiment
-from kosplade.report.page.verdict import BASELINES, STOPWORD_TARGET, WAYS
+from kosplade.report.figures import BASELINES, HEADLINES, SYSTEMS, WAYS, Headline, direction, leaf, not_comparable
+from kosplade.report.gates import Gates, keeps, limit_text
+from kosplade.retrieval.results import NONE, cost_cells, figure
 
-
-@dataclass(frozen=True)
-class Headline:
-    """One figure of metrics/<file>.json with the guide's target; `reaches` also gets BM25's nDCG@10.
-
-    `sign` is 1 where more is better, -1 where less is, 0 where it is only there to compare with.
-    """
-
-    title: str
-    file: str
-    keys: tuple[str, ...]
-    sign: int
-    target: str = ""
-    reaches: Callable[[float, float], bool] | None = None
-
-
-HEADLINES = (
-    Headline(
-        "nDCG@10, inference-free queries",
-        "eval",
-        ("inference_free", "ndcg10"),
-        1,
-        "not below BM25",
-        lambda x, bm25: x >= bm25,
-    ),
-    Headline("nDCG@10, encoded queries", "eval", ("siamese", "ndcg10"), 1, "not below BM25", lambda x, bm25: x >= bm25),
-    Headline("nDCG@10, BM25 over the same pieces", "eval", ("bm25", "ndcg10"), 0),
-    Headline("nDCG@10, BM25 over Kiwi morphemes", "eval", ("bm25_kiwi", "ndcg10"), 0),
-    Headline("nDCG@10, dense teacher", "eval", ("dense", "ndcg10"), 0),
-    Headline(
-        "semantic pieces in the top 10", "sparsity", ("semantic_top10",), 1, "0.80 or more", lambda x, _: x >= 0.8
-    ),
-    Headline(
-        "stopword activation",
-        "sparsity",
-        ("stopword_activation",),
-        -1,
-        f"below {STOPWORD_TARGET}",
-        lambda x, _: x < STOPWORD_TARGET,
-    ),
-    Headline("semantic ratio", "sparsity", ("semantic_ratio",), 1, "above 1", lambda x, _: x > 1),
-    Headline("foreign activation", "sparsity", ("foreign_activation",), -1),
-    Headline("pieces a document", "sparsity", ("document_nnz",), -1),
-    Headline("retrieval FLOPS, inference-free", "cost", ("inference_free", "flops"), -1),
-)
-COSTS = {
-    "query_nnz": "non-zeros, query",
-    "document_nnz": "non-zeros, document",
-    "flops": "FLOPS",
-    "index_bytes": "index, MB",
-}
-MB = 1_000_000
 MINUS = "\N{MINUS SIGN}"
 
 
-def figure(experiment: Experiment, row: Headline) -> float | None:
-    """One figure of the reported split; None if the experiment is older than it."""
-    values: Any = experiment.metrics[row.file]
-    if row.file == "eval":
-        values = values[reported_split(values)]
-    for key in row.keys:
-        values = values.get(key, {})
-    return None if values == {} else values
+def value_of(experiment: Experiment, row: Headline) -> float | None:
+    """One figure, of the reported split; None if the experiment is older than it."""
+    values = experiment.metrics[row.stem]
+    return leaf(values[experiment.split] if row.stem == "eval" else values, row.metric)
 
 
-def number(value: float | None) -> str:
-    """A figure as the tables print it: 3 decimals, 1 from 10 on; a dash for None and what is not finite."""
-    if value is None or not math.isfinite(value):
-        return "\N{EN DASH}"
-    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
+def reason(base: Experiment, new: Experiment, row: Headline) -> str | None:
+    """Why a figure cannot be compared, None if it can."""
+    bases = (one.metrics["eval"].get("basis") for one in (base, new))
+    return not_comparable(*bases, row.stem, row.metric, new.split)
 
 
-def headline_rows(base: Experiment, new: Experiment) -> list[dict]:
-    """The figures that matter: values, change, whether it is better or worse, target and whether each reaches it."""
+def reasons(base: Experiment, new: Experiment) -> list[str]:
+    """Each reason why some of the headline figures cannot be compared, once."""
+    return list(dict.fromkeys(why for row in HEADLINES if (why := reason(base, new, row))))
+
+
+def headline_rows(base: Experiment, new: Experiment, gates: Gates) -> list[dict]:
+    """The figures that matter: values, whether each keeps its limit, the limit, change and which way that is."""
     rows = []
     for row in HEADLINES:
-        pair = [figure(base, row), figure(new, row)]
-        if pair == [None, None]:
-            continue
-        rows.append(
-            {
-                "title": row.title,
-                "cells": [
-                    {"text": number(value), "met": _met(row, value, one)}
-                    for value, one in zip(pair, (base, new), strict=True)
-                ],
-                "target": row.target,
-                **_change(row.sign, *pair),
-            }
-        )
+        values = [value_of(one, row) for one in (base, new)]
+        bounds = gates.bounds(row.stem, row.metric)
+        cells = [
+            {"text": figure(value), "met": keeps(bounds, value) if bounds and value is not None else None}
+            for value in values
+        ]
+        change = _change(row.metric, *values) if reason(base, new, row) is None else ("", "", "not compared")
+        columns = dict(zip(("change", "arrow", "outcome"), change, strict=True))
+        if values != [None, None]:
+            rows.append({"title": row.title, "cells": cells, "limit": limit_text(bounds)} | columns)
     return rows
 
 
-def _met(row: Headline, value: float | None, experiment: Experiment) -> bool | None:
-    if row.reaches is None or value is None:
-        return None
-    bm25 = experiment.metrics["eval"][reported_split(experiment.metrics["eval"])]["bm25"]["ndcg10"]
-    return row.reaches(value, bm25)
-
-
-def _change(sign: int, base: float | None, new: float | None) -> dict[str, str]:
+def _change(metric: str, base: float | None, new: float | None) -> tuple[str, str, str]:
+    """The difference, its arrow, and whether it is better or worse, as far as that is known."""
     if base is None or new is None:
-        return {"change": "", "arrow": "", "outcome": ""}
-    if number(base) == number(new):
-        return {"change": "equal", "arrow": "", "outcome": ""}
+        return "", "", ""
+    if figure(base) == figure(new):
+        return "equal", "", ""
     difference = new - base
-    sense = "" if not sign else "better" if difference * sign > 0 else "worse"
-    change = f"{'+' if difference > 0 else MINUS}{number(abs(difference))}"
-    return {"change": change, "arrow": "▲" if difference > 0 else "▼", "outcome": sense}
+    sense = ("", "better", "worse")[direction(metric) * (1 if difference > 0 else -1)]
+    return signed(difference), "▲" if difference > 0 else "▼", sense
+
+
+def signed(value: float) -> str:
+    """A difference with its sign: +0.026."""
+    return f"{'+' if value >= 0 else MINUS}{figure(abs(value))}"
 
 
 def kind_rows(base: Experiment, new: Experiment) -> list[dict]:
@@ -126,8 +65,7 @@ def kind_rows(base: Experiment, new: Experiment) -> list[dict]:
 
     Cells are those of each way of querying, in `base` and in `new`, then those of `baselines_shown`.
     """
-    of_base, of_new = (one.metrics["eval_by_kind"] for one in (base, new))
-    of_base, of_new = of_base[reported_split(of_base)], of_new[reported_split(of_new)]
+    of_base, of_new = (one.metrics["eval_by_kind"][one.split] for one in (base, new))
     rows = []
     for kind, figures in of_new.items():
         pairs = [(of_base.get(kind, {}).get(way), figures.get(way)) for way in WAYS]
@@ -139,35 +77,25 @@ def kind_rows(base: Experiment, new: Experiment) -> list[dict]:
 
 def baselines_shown(experiment: Experiment) -> list[str]:
     """The baselines that an experiment was evaluated beside."""
-    figures = experiment.metrics["eval"]
-    return [name for name in BASELINES if name in figures[reported_split(figures)]]
+    return [name for name in BASELINES if name in experiment.metrics["eval"][experiment.split]]
 
 
 def cost_rows(base: Experiment, new: Experiment) -> list[dict]:
     """What serving costs, a row for each system: the ways of querying of both experiments, then baselines."""
-    rows = [
-        {"system": SYSTEMS[way], "experiment": one.name, "style": style, "cells": _costs(one.metrics["cost"][way])}
-        for way in WAYS
-        for style, one in (("base", base), ("new", new))
-        if way in one.metrics["cost"]
+    systems = [(way, one.name, style, one) for way in WAYS for style, one in (("base", base), ("new", new))]
+    systems += [(name, "", "", new) for name in BASELINES]
+    return [
+        {"system": SYSTEMS[name], "experiment": of, "style": style, "cells": cost_cells(one.metrics["cost"][name])}
+        for name, of, style, one in systems
+        if name in one.metrics["cost"]
     ]
-    return rows + [
-        {"system": SYSTEMS[name], "experiment": "", "style": "", "cells": _costs(new.metrics["cost"][name])}
-        for name in BASELINES
-        if name in new.metrics["cost"]
-    ]
-
-
-def _costs(values: dict[str, float]) -> list[str]:
-    megabytes = {"index_bytes": values["index_bytes"] / MB} if "index_bytes" in values else {}
-    return [number((values | megabytes).get(key)) for key in COSTS]
 
 
 def differing_params(base: Experiment, new: Experiment) -> list[tuple[str, str, str]]:
     """(key, value in base, value in new) of the parameters that differ; a dash where a key is missing."""
     of_base, of_new = _flat(base.params), _flat(new.params)
     return [
-        (key, of_base.get(key, "\N{EN DASH}"), of_new.get(key, "\N{EN DASH}"))
+        (key, of_base.get(key, NONE), of_new.get(key, NONE))
         for key in of_new | of_base
         if of_base.get(key) != of_new.get(key)
     ]

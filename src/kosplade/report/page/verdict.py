@@ -2,22 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from kosplade.export.card import SYSTEMS
 from kosplade.report.experiments import Experiment
+from kosplade.report.figures import BASELINES, HEADLINES, WAYS
+from kosplade.report.gates import Gates, keeps, limit_text
+from kosplade.report.page.tables import reason, reasons, signed
 from kosplade.retrieval.bootstrap import interval
+from kosplade.retrieval.results import figure
 from kosplade.retrieval.significance import holm, randomisation_test
 
-WAYS = {way: SYSTEMS[way] for way in ("inference_free", "siamese")}
-BASELINES = {
-    "bm25": "BM25 over the same pieces",
-    "bm25_kiwi": "BM25 over Kiwi morphemes",
-    "dense": "the dense encoder",
-}
 SEED = 0  # as in the stage eval, so that p values here are those of metrics/eval.json
 LEVEL = 0.05
 NBSP = "\N{NO-BREAK SPACE}"
-STOPWORD_TARGET = 0.5  # of the guide: stopword activation below it
 
 
 @dataclass(frozen=True)
@@ -58,33 +55,27 @@ class Verdict:
     comparisons: list[Comparison]
 
 
-def judge(base: Experiment, new: Experiment) -> Verdict:
-    """Compare two experiments, and the new one with its baselines, on the queries that both were evaluated on."""
-    testable = all(base.queries[key] == new.queries[key] for key in ("split", "ids"))
+def judge(base: Experiment, new: Experiment, gates: Gates) -> Verdict:
+    """Compare two experiments where they are comparable, and the new one with its baselines, query by query."""
     of_base, of_new = base.queries["ndcg10"], new.queries["ndcg10"]
     ways = [way for way in WAYS if way in of_new and way in of_base]
-    against_base = _compare({(way, "base"): (of_new[way], of_base[way]) for way in ways}) if testable else []
-    against_baselines = _compare(
-        {
-            (way, baseline): (of_new[way], of_new[baseline])
-            for baseline in BASELINES
-            for way in WAYS
-            if way in of_new and baseline in of_new
-        }
-    )
-    sentences = [_numbers(against_base, new)] if testable else [_untested(base, new, ways)]
+    obstacle = reason(base, new, HEADLINES[0])
+    if obstacle is None and base.queries["ids"] != new.queries["ids"]:
+        obstacle = "a queries.json is of another run than metrics/eval.json: not compared"
+    against_base = [] if obstacle else _compare({(way, "base"): (of_new[way], of_base[way]) for way in ways})
+    pairs = [(way, name) for name in BASELINES for way in WAYS if way in of_new and name in of_new]
+    against_baselines = _compare({(way, name): (of_new[way], of_new[name]) for way, name in pairs})
+    sentences = [_untested(obstacle, base, new, ways) if obstacle else _numbers(against_base, new)]
     sentences += [_against_baseline(name, against_baselines) for name in BASELINES if name in of_new]
-    return Verdict(
-        _headline(against_base, base.name, new.name),
-        [*sentences, _stopwords(base, new)],
-        _notes(base, new, len(against_base), len(against_baselines)),
-        against_base + against_baselines,
-    )
-
-
-def signed(value: float) -> str:
-    """A difference with its sign, 3 decimals: +0.026."""
-    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+    sentences.append(_stopwords(base, new, gates))
+    notes = [
+        "Two-sided paired randomisation tests on nDCG@10; p after Holm's correction "
+        f"(over {len(against_base)} tests against {base.name} and {len(against_baselines)} against baselines), "
+        f"difference shown where p{NBSP}<{NBSP}{LEVEL}. Intervals: 95{NBSP}% bootstrap over queries, uncorrected.",
+        "One training of each: the tests cover the choice of queries, not the chance of another training seed.",
+        *(f"{base.name} and {new.name}: {why}." for why in reasons(base, new)),
+    ]
+    return Verdict(_headline(against_base, base.name, new.name), sentences, notes, against_base + against_baselines)
 
 
 def p_text(p: float) -> str:
@@ -97,12 +88,7 @@ def _compare(pairs: Mapping[tuple[str, str], tuple[Sequence[float], Sequence[flo
     differences = {key: [a - b for a, b in zip(*values, strict=True)] for key, values in pairs.items()}
     p_values = holm({key: randomisation_test(paired, SEED) for key, paired in differences.items()})
     return [
-        Comparison(
-            *key,
-            *(sum(values) / len(values) for values in pairs[key]),
-            *interval(paired, SEED),
-            p_values[key],
-        )
+        Comparison(*key, *map(fmean, pairs[key]), *interval(paired, SEED), p_values[key])
         for key, paired in differences.items()
     ]
 
@@ -132,19 +118,12 @@ def _numbers(comparisons: list[Comparison], new: Experiment) -> str:
     return f"On {queries}, {new.name} has an nDCG@10 of {', and of '.join(parts)}."
 
 
-def _untested(base: Experiment, new: Experiment, ways: list[str]) -> str:
+def _untested(obstacle: str, base: Experiment, new: Experiment, ways: list[str]) -> str:
     means = [
-        f"{_mean(new.queries['ndcg10'][way]):.3f} and {_mean(base.queries['ndcg10'][way]):.3f} with {WAYS[way]}"
+        f"{fmean(new.queries['ndcg10'][way]):.3f} and {fmean(base.queries['ndcg10'][way]):.3f} with {WAYS[way]}"
         for way in ways
     ]
-    return (
-        f"They were evaluated on different queries ({len(new.queries['ids'])} and {len(base.queries['ids'])}), so a "
-        f"paired test is not possible. nDCG@10, {new.name} and {base.name}, each on its own: {'; '.join(means)}."
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return f"No paired test: {obstacle}. nDCG@10, {new.name} and {base.name}, each on its own: {'; '.join(means)}."
 
 
 def _against_baseline(baseline: str, comparisons: list[Comparison]) -> str:
@@ -157,25 +136,10 @@ def _against_baseline(baseline: str, comparisons: list[Comparison]) -> str:
     return f"Against {BASELINES[baseline]}: {'; '.join(parts)}."
 
 
-def _stopwords(base: Experiment, new: Experiment) -> str:
+def _stopwords(base: Experiment, new: Experiment, gates: Gates) -> str:
+    bounds = gates.bounds("sparsity", "stopword_activation")
     before, after = (one.metrics["sparsity"]["stopword_activation"] for one in (base, new))
-    move = "stays at" if f"{before:.3f}" == f"{after:.3f}" else "falls" if after < before else "rises"
-    change = f"{move} {after:.3f}" if move == "stays at" else f"{move} from {before:.3f} to {after:.3f}"
-    reaches = "below" if after < STOPWORD_TARGET else "not below"
-    return f"Stopword activation {change}, {reaches} the guide's target of {STOPWORD_TARGET}."
-
-
-def _notes(base: Experiment, new: Experiment, num_base: int, num_baselines: int) -> list[str]:
-    notes = [
-        "Two-sided paired randomisation tests on nDCG@10; p after Holm's correction "
-        f"(over {num_base} tests against {base.name} and {num_baselines} against baselines), difference shown where "
-        f"p{NBSP}<{NBSP}{LEVEL}. Intervals: 95{NBSP}% bootstrap over queries, uncorrected.",
-        "One training of each: the tests cover the choice of queries, not the chance of another training seed.",
-    ]
-    documents = [one.metrics["eval"]["documents"] for one in (base, new)]
-    if documents[0] != documents[1]:
-        notes.append(
-            f"{base.name} searched {documents[0]:,} documents and {new.name} {documents[1]:,}: their difference is "
-            "not that of the models alone."
-        )
-    return notes
+    move = f"{'falls' if after < before else 'rises'} from {figure(before)} to {figure(after)}"
+    change = f"stays at {figure(after)}" if figure(before) == figure(after) else move
+    limit = f", which {'keeps' if keeps(bounds, after) else 'breaks'} its limit ({limit_text(bounds)})"
+    return f"Stopword activation {change}{limit if bounds else ''}."

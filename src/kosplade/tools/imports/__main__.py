@@ -1,16 +1,15 @@
 """Import one public data set: `python -m kosplade.tools.imports NAME`, or `make import DATASET=NAME`."""
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from kosplade.console import say
+from kosplade.console import run_command, say
 from kosplade.errors import UserError
 from kosplade.files import read_json, replacing, write_json
 from kosplade.params import load_params
 from kosplade.tools.imports.download import fetch
 from kosplade.tools.imports.judged import convert_beir, convert_miracl
-from kosplade.tools.imports.registry import REGISTRY, Dataset, find_dataset
+from kosplade.tools.imports.registry import Dataset, find_dataset
 from kosplade.tools.imports.squad import convert_squad
 
 MADE_FROM = "imported.json"
@@ -20,7 +19,7 @@ def main(arguments: list[str]) -> None:
     """Import the data set that the command line names; without a name, or with another, list the known ones."""
     if len(arguments) > 1:
         raise UserError("Name one data set: make import DATASET=<name>")
-    import_dataset(find_dataset(arguments[0] if arguments else "", REGISTRY), load_params().data.max_passage_chars)
+    import_dataset(find_dataset(arguments[0] if arguments else ""), load_params().data.max_passage_chars)
 
 
 def import_dataset(dataset: Dataset, max_passage_chars: int) -> None:
@@ -37,11 +36,11 @@ def import_dataset(dataset: Dataset, max_passage_chars: int) -> None:
     source["downloads"] = fetch(dataset, tell)
     if dataset.train:
         source["max_passage_chars"] = max_passage_chars
-    made = [path for path in (dataset.train, dataset.beir) if path]
-    if all(path.exists() for path in made) and _made_from(dataset) == source:
-        tell(f"{' and '.join(map(str, made))}: up to date")
+    made = " and ".join(map(str, dataset.outputs))
+    if all(path.exists() for path in dataset.outputs) and _made_from(dataset) == source:
+        tell(f"{made}: up to date")
     else:
-        tell(f"{' and '.join(map(str, made))}: {_convert(dataset, source, max_passage_chars)}")
+        tell(f"{made}: {_convert(dataset, source, max_passage_chars)}")
     if dataset.train:
         tell("next: set data.source to user in params.yaml, then make repro")
     tell(f"next: make eval-beir DIR={dataset.beir}; to keep the pins: git add {dataset.folder}")
@@ -53,13 +52,13 @@ def tell(line: str) -> None:
 
 
 def _convert(dataset: Dataset, source: dict, max_passage_chars: int) -> str:
-    for path in (dataset.train, dataset.beir):
-        if path and path.exists() and _made_from(dataset) is None:
-            raise UserError(f"{path} is there without a {dataset.beir / MADE_FROM} that says what made it. Move it.")
+    for path in dataset.outputs:
+        if path.exists() and _made_from(dataset) is None:
+            raise UserError(f"{path} is there without a {_record(dataset)} that says what made it. Move it.")
     with ExitStack() as stack:  # the BEIR folder moves last: it says what all of it was made from
-        beir = stack.enter_context(replacing(dataset.beir))
+        beir = stack.enter_context(replacing(Path(dataset.beir)))
         if dataset.train:
-            train = stack.enter_context(replacing(dataset.train))
+            train = stack.enter_context(replacing(Path(dataset.train)))
             counts = convert_squad(dataset.folder, dataset.files, train, beir, max_passage_chars)
         else:
             convert = {"beir": convert_beir, "miracl": convert_miracl}[dataset.format]
@@ -69,14 +68,13 @@ def _convert(dataset: Dataset, source: dict, max_passage_chars: int) -> str:
 
 
 def _made_from(dataset: Dataset) -> dict | None:
-    record: Path = dataset.beir / MADE_FROM
+    record = _record(dataset)
     return read_json(record, f"Delete {dataset.beir}.") if record.exists() else None
 
 
+def _record(dataset: Dataset) -> Path:
+    return Path(dataset.beir, MADE_FROM)
+
+
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Error: the import was interrupted. Run the same command again.")
+    run_command(main)

@@ -6,7 +6,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kosplade.errors import UserError, shown
-from kosplade.files import has_half_character, is_blank, replacing, write_jsonl
+from kosplade.files import replacing, write_jsonl
+from kosplade.records.text import has_half_character, is_blank
 from kosplade.tools.imports.rows import BROKEN, identifier, rows, text
 
 LARGEST_SCORE = 2**31

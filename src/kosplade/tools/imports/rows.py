@@ -12,7 +12,9 @@ import pyarrow.parquet
 from pyarrow import ArrowException
 
 from kosplade.errors import UserError
-from kosplade.files import has_half_character, is_blank, parse_json, read_numbered
+from kosplade.files import parse_json
+from kosplade.records.jsonl import read_numbered
+from kosplade.records.text import has_half_character, is_blank
 
 BYTES_LIMIT = 1 << 29  # of a file that is read into memory whole, of a line, of a packed file unpacked
 BROKEN = "Delete the file and its .dvc file, and run the same command again."

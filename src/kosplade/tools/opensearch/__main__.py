@@ -1,41 +1,40 @@
 """Index and search an OpenSearch without plugins: `python -m kosplade.tools.opensearch index|search --help`."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
 
-from kosplade.console import say
+from kosplade.console import run_command, say
 from kosplade.errors import UserError
-from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.records.text import has_half_character
+from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
 from kosplade.tools.opensearch.documents import count_documents, read_queries
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
 from kosplade.tools.opensearch.mapping import FIELD, fingerprint
 from kosplade.tools.opensearch.searching import check_index, encode_queries, format_hit, format_pieces, search_index
+from kosplade.tools.options import make_place, positive
 
 _ENCODED_AT_ONCE = 32
 
 
 def main(arguments: list[str]) -> None:
-    """Run the command line; a UserError is one line and exit code 1."""
+    """Run the command line. Raises UserError before the first text is encoded, or for what the server refuses."""
     options = _parse(arguments)
-    try:
-        with server_errors(options.url, options.index):
-            options.command(options)
-    except UserError as error:
-        sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Error: interrupted. What is indexed stays: run the same command again.")
+    for name in ("url", "index", "query"):
+        if has_half_character(getattr(options, name, None) or ""):
+            raise UserError(f"--{name}: its bytes are not UTF-8. Convert them, or set LC_ALL=C.UTF-8.")
+    with server_errors(options.url, options.index):
+        options.command(options)
 
 
 def index(options: argparse.Namespace) -> None:
     """Create the index where it is missing, and bring the documents into it."""
     client = connect(options.url)
     count = count_documents(options.documents)  # before an index is created, or an old one deleted
-    model = _load(options.model, max_document_length=options.max_document_length)
+    model = _load(options.model, options.max_document_length, "--max-document-length")
     model_id = fingerprint(options.model)
     done = prepare_index(client, options.index, model_id, options.max_document_length, recreate=options.recreate)
     say("opensearch", f"{shown(options.url)}: index '{options.index}' {done}")
@@ -50,9 +49,11 @@ def search(options: argparse.Namespace) -> None:
     """Search with one query and print what is found, or with a file of queries and write a TREC run."""
     client = connect(options.url)
     queries = {"": options.query} if options.queries is None else read_queries(options.queries)
-    model = _load(options.model, max_query_length=options.max_query_length)
+    if options.output is not None:
+        make_place(options.output)
+    model = _load(options.model, options.max_query_length, "--max-query-length")
     check_index(client, options.index, fingerprint(options.model))
-    vectors_QV = encode_queries(model, list(queries.values()), siamese=options.siamese)
+    vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
     source = ["title", "text", FIELD] if options.explain else ["title", "text"]
     if options.queries is None:
         hits = search_index(client, options.index, vectors_QV, options.top, source)
@@ -67,17 +68,14 @@ def search(options: argparse.Namespace) -> None:
     for row, query_id in enumerate(tqdm(queries, desc="search", unit="query", mininterval=1)):
         hits = search_index(client, options.index, vectors_QV[row], options.top, [], f"query '{query_id}'")
         run[query_id] = {hit["_id"]: hit["_score"] for hit in hits}
-    write_run(options.output, run, "siamese" if options.siamese else "inference_free")
+    write_run(options.output, run, "encoded" if options.encoded else "inference_free")
     say("opensearch", f"{options.output}: {len(run)} queries")
 
 
-def _load(folder: Path, *, max_query_length: int = 64, max_document_length: int = 512) -> ServedModel:
-    model = load_export(
-        folder,
-        max_query_length=max_query_length,
-        max_document_length=max_document_length,
-        batch_size=_ENCODED_AT_ONCE,
-    )
+def _load(folder: Path, length: int, option: str) -> ServedModel:
+    """The model, of which a command encodes one side only: `length` holds for both."""
+    model = load_export(folder, max_query_length=length, max_document_length=length, batch_size=_ENCODED_AT_ONCE)
+    check_length(model, length, option)
     model.encoder.to_fastest()
     return model
 
@@ -95,7 +93,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     one.add_argument("--documents", type=Path, required=True, metavar="JSONL", help="_id, text, title if there is one")
     one.add_argument("--recreate", action="store_true", help="delete an index of another model or mapping first")
     one.add_argument(
-        "--max-document-length", type=_positive, default=512, metavar="N", help="pieces of a document (default: 512)"
+        "--max-document-length", type=positive, default=512, metavar="N", help="pieces of a document (default: 512)"
     )
 
     other = commands.add_parser("search", parents=[shared], help="search with a query, or with a file of queries")
@@ -104,11 +102,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     asked.add_argument("--query", metavar="TEXT", help="print what it finds")
     asked.add_argument("--queries", type=Path, metavar="JSONL", help="_id, text; writes a run to --output")
     other.add_argument("--output", type=Path, metavar="FILE", help="the run, in TREC format")
-    other.add_argument("--siamese", action="store_true", help="encode queries with the model (default: with its IDF)")
-    other.add_argument("--top", type=_positive, default=10, metavar="K", help="documents of a query (default: 10)")
+    other.add_argument("--encoded", action="store_true", help="encode queries with the model (default: with its IDF)")
+    other.add_argument("--top", type=positive, default=10, metavar="K", help="documents of a query (default: 10)")
     other.add_argument("--explain", action="store_true", help="with --query: the pieces that decide each score")
     other.add_argument(
-        "--max-query-length", type=_positive, default=64, metavar="N", help="pieces of a query (default: 64)"
+        "--max-query-length", type=positive, default=64, metavar="N", help="pieces of a query (default: 64)"
     )
     options = parser.parse_args(arguments)
     if options.command is search and (options.queries is None) != (options.output is None):
@@ -118,11 +116,5 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
-    return int(text)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_command(main, "What is indexed stays: run the same command again.")

@@ -1,19 +1,20 @@
 """Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from opensearchpy import NotFoundError, OpenSearch
+from opensearchpy import NotFoundError, OpenSearch, TransportError
 from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
 from kosplade.errors import UserError
+from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
-from kosplade.tools.opensearch.documents import Document, batches, read_documents
+from kosplade.tools.opensearch.documents import batches, read_documents, sha256
 from kosplade.tools.opensearch.features import to_features
 from kosplade.tools.opensearch.mapping import FIELD, HASH, check_ours, difference, index_body
 
@@ -69,13 +70,13 @@ def index_documents(
     `count` is what `count_documents` found in the file. UserError: a document that the server refuses, an index that
     was changed meanwhile.
     """
-    served_P = np.flatnonzero(~model.hidden_V)
+    served_P = np.flatnonzero(~model.unserved_V)
     sent = 0
     with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
         for batch in batches(read_documents(path), BATCH):
             missing = _missing(client, index, batch)
             if missing:
-                vectors_NV = model.documents([document.encoded for document in missing], "", served_P)
+                vectors_NV = model.documents([document.whole for document in missing], "", served_P)
                 _send(client, index, [_source(d, vectors_NV[row]) for row, d in enumerate(missing)], sent)
             sent += len(missing)
             bar.update(len(batch))
@@ -93,16 +94,19 @@ def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Docu
     """Those that the index does not hold with the same text."""
     answer = client.mget(index=index, body={"ids": [document.id for document in batch]}, _source_includes=[HASH])
     held = {one["_id"]: one["_source"].get(HASH) for one in answer["docs"] if one.get("found")}
-    return [document for document in batch if held.get(document.id) != document.sha256]
+    return [document for document in batch if held.get(document.id) != sha256(document)]
 
 
 def _source(document: Document, vector_1V) -> tuple[str, dict[str, Any]]:
     features = to_features(vector_1V, f"document '{document.id}'")
-    return document.id, {"title": document.title, "text": document.text, HASH: document.sha256, FIELD: features}
+    return document.id, {"title": document.title, "text": document.text, HASH: sha256(document), FIELD: features}
 
 
-def _send(client: OpenSearch, index: str, sources: Iterable[tuple[str, dict[str, Any]]], before: int) -> None:
-    """Send one batch; the first document that is refused is named, after all of the batch was tried."""
+def _send(client: OpenSearch, index: str, sources: Sequence[tuple[str, dict[str, Any]]], before: int) -> None:
+    """Send one batch; the first document that is refused is named, after all of the batch was tried.
+
+    A server, or a proxy before it, that calls a request too large (413) gets smaller ones, down to one document.
+    """
     actions = ({"_index": index, "_id": id_, "_source": source} for id_, source in sources)
     results = streaming_bulk(
         client,
@@ -113,11 +117,25 @@ def _send(client: OpenSearch, index: str, sources: Iterable[tuple[str, dict[str,
         initial_backoff=connection.BACKOFF,
     )
     taken, refused = 0, []
-    for is_taken, item in results:
-        if is_taken:
-            taken += 1
-        else:
-            refused.append(item["index"])
+    try:
+        for is_taken, item in results:
+            if is_taken:
+                taken += 1
+            else:
+                refused.append(item["index"])
+    except TransportError as error:
+        if error.status_code != 413:
+            raise
+        if len(sources) == 1:
+            raise UserError(
+                f"index '{index}': document '{sources[0][0]}' alone is more than the server takes in a request (413). "
+                f"{before} were indexed: shorten it, or raise the server's http.max_content_length, then run the same "
+                "command again."
+            ) from None
+        half = len(sources) // 2
+        _send(client, index, sources[:half], before)
+        _send(client, index, sources[half:], before + half)
+        return
     if refused:
         raise UserError(
             f"index '{index}': {len(refused)} documents were refused, the first, '{refused[0]['_id']}', with "

@@ -26,10 +26,10 @@ def check_index(client: OpenSearch, index: str, fingerprint: str) -> None:
         )
 
 
-def encode_queries(model: ServedModel, texts: list[str], *, siamese: bool) -> csr_matrix:
-    """Served vectors [Q, V]: by the tokenizer alone, or `siamese` by the encoder."""
-    if siamese:
-        return without(model.raw(texts, "query", ""), model.hidden_V)
+def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> csr_matrix:
+    """Served vectors [Q, V]: by the tokenizer alone, or `encoded` by the encoder."""
+    if encoded:
+        return without(model.raw(texts, "query", ""), model.unserved_V)
     return inference_free(model.pieces(texts, "query"), model.query_weight_V)
 
 
@@ -62,7 +62,7 @@ def search_index(
             raise
         raise UserError(
             f"index '{index}': {owner} has {len(clauses)} pieces, the server takes {limit[1]}. Shorten it with "
-            "--max-query-length, leave out --siamese, or raise the server's indices.query.bool.max_clause_count."
+            "--max-query-length, leave out --encoded, or raise the server's indices.query.bool.max_clause_count."
         ) from None
 
 
@@ -75,6 +75,6 @@ def format_hit(rank: int, hit: dict[str, Any]) -> str:
 
 def format_pieces(model: ServedModel, query_1V: csr_matrix, hit: dict[str, Any]) -> str:
     """One line: the pieces that add most to a hit's score, as `piece query weight * document weight`."""
-    document_1V = from_features(hit["_source"][FIELD], len(model.hidden_V))
+    document_1V = from_features(hit["_source"][FIELD], len(model.unserved_V))
     pieces = contributions(query_1V.astype(np.float32), document_1V, model.tokenizer)
     return "     " + ", ".join(f"{p['piece']} {p['query_weight']:.2f}*{p['document_weight']:.2f}" for p in pieces)

@@ -33,7 +33,7 @@ class Variant:
 
     def documents(self, texts: list[str], label: str) -> csr_matrix:
         """Served vectors [N, V] of documents, every piece computed."""
-        return self._whole(without(self.model.raw(texts, "document", label), self.model.hidden_V))
+        return self._whole(without(self.model.raw(texts, "document", label), self.model.unserved_V))
 
     def _whole(self, vectors_Nv: csr_matrix) -> csr_matrix:
         shape = (vectors_Nv.shape[0], self.vocab_size)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kosplade.errors import UserError
 from kosplade.files import replacing, write_json
+from kosplade.tools.options import refuse_outs
 from kosplade.tools.variants.loading import ABOUT, LENGTHS, load_variant
 from kosplade.tools.variants.onnx import FILE, write_int8, write_onnx
 from kosplade.tools.variants.pruned import kept_pieces, write_pruned
@@ -19,10 +20,12 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
     """Write one of KINDS of the export `source` to `output`; return the line to print.
 
     `texts` are for pruned (see `kept_pieces`) and recounted. Raises UserError where recounted has none, where `output`
-    is anything but a variant, and for a source that is no export, or a variant of a kind that this one is not made of.
+    is anything but a variant or lies in an out of the pipeline, and for a source that is no export, or a variant of a
+    kind that this one is not made of.
     """
     if kind == "recounted" and not texts:
         raise UserError("recounted counts the pieces of texts. Name some: --texts corpus.jsonl")
+    refuse_outs(output, "OUTPUT")
     if output.exists() and not (output / ABOUT).is_file():
         raise UserError(f"{output} is there and is no variant. Choose another OUTPUT.")
     if output.resolve() in (source.resolve(), *source.resolve().parents):

@@ -1,0 +1,62 @@
+"""How results are written: the names of systems and measures, a figure, a table."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+SYSTEMS = {
+    "inference_free": "inference-free queries",
+    "encoded": "encoded queries",
+    "bm25": "BM25, same pieces",
+    "bm25_kiwi": "BM25, Kiwi morphemes",
+    "dense": "dense teacher",
+}
+QUALITY = {
+    "ndcg10": "nDCG@10",
+    "mrr10": "MRR@10",
+    "recall1": "Recall@1",
+    "recall10": "Recall@10",
+    "recall100": "Recall@100",
+}
+COSTS = {"query_nnz": "query nnz", "document_nnz": "document nnz", "flops": "FLOPS", "index_bytes": "index MB"}
+NONE = "\N{EN DASH}"
+
+
+def figure(value: object) -> str:
+    """A value as tables hold it: numbers with a fraction have 3 decimals, 1 from 10 on; a dash for none."""
+    if not isinstance(value, float):
+        return NONE if value is None else str(value)
+    if not math.isfinite(value):
+        return NONE
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3f}"
+
+
+def gain(one: Mapping[str, float]) -> str:
+    """A difference of two systems and its p value, as `significance.gains` gives them."""
+    return f"{one['difference']:+.3f}, p = {one['p_holm']:.4f}"
+
+
+def quality_cells(measured: Mapping[str, float]) -> dict[str, float]:
+    """The measures of QUALITY, by title."""
+    return {title: measured[key] for key, title in QUALITY.items()}
+
+
+def cost_cells(cost: Mapping[str, float]) -> dict[str, float | None]:
+    """The figures of COSTS, by title; None for one that was not measured."""
+    values = cost | {"index_bytes": cost["index_bytes"] / 1e6} if "index_bytes" in cost else cost
+    return {title: values.get(key) for key, title in COSTS.items()}
+
+
+def format_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Lay out `rows` as a Markdown table of `columns`; numbers stand at the right."""
+    values = [[row.get(column) for column in columns] for row in rows]
+    align = ["right" if _is_numeric(column) else "left" for column in zip(*values, strict=True)]
+    cells = [[figure(value) for value in row] for row in values]
+    return tabulate(cells, columns, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    present = [value for value in values if value is not None]
+    return bool(present) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present)

@@ -1,0 +1,90 @@
+"""The command on a small folder: queries that are documents, ids with blanks, what is checked before it encodes."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_export import write_tiny_export
+
+from kosplade.errors import UserError
+from kosplade.model import SparseEncoder
+from kosplade.retrieval.trec import read_run
+from kosplade.tools.beir.__main__ import main
+
+CASE = Path(__file__).parents[2] / "cases/beir_self"
+FILE = "안내 - 240130(보도자료) 100%.pdf - 1"
+LENGTHS = ("--max-query-length", "16", "--max-document-length", "32")
+
+
+def run(export, output, *options):
+    main(["--beir", str(CASE), "--model", str(export), "--output", str(output), *LENGTHS, *map(str, options)])
+
+
+@pytest.fixture
+def export(tmp_path, word_tokenizer):
+    """It knows no Korean: its own vectors are empty, the baselines are the real ones."""
+    write_tiny_export(tmp_path / "export", word_tokenizer)
+    return tmp_path / "export"
+
+
+def figures(output) -> dict:
+    return json.loads((output / "test.json").read_text())
+
+
+def test_a_query_that_is_a_document_does_not_find_itself(export, tmp_path, capfd):
+    run(export, tmp_path / "out")
+    printed = capfd.readouterr().out
+    assert "4 queries have the id of a document, which is not counted" in printed
+    assert "0 of these are relevant" in printed
+    assert "queries/s, Seismic" in printed
+    assert "Configuration" not in printed  # what the library says of its index
+    assert figures(tmp_path / "out")["dense"]["recall1"] == 1.0
+    ranked = read_run(tmp_path / "out/test.dense.trec")["q0"]
+    assert next(iter(ranked)) == FILE
+    assert set(ranked) == {FILE, "d1", "d2", "d3", "q1", "q2", "q3"}
+    assert f" {FILE.replace('%', '%25').replace(' ', '%20')} 1 " in (tmp_path / "out/test.dense.trec").read_text()
+
+
+def test_it_may_be_kept_and_the_approximate_figures_left_out(export, tmp_path, monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "seismic", None)  # as where it is not installed
+    run(export, tmp_path / "out", "--identical-ids", "keep")
+    printed = capfd.readouterr().out
+    assert "which is counted" in printed
+    assert "pip install pyseismic-lsr" in printed
+    assert "Seismic" not in printed
+    assert figures(tmp_path / "out")["dense"]["recall1"] == 0.0
+    assert next(iter(read_run(tmp_path / "out/test.dense.trec")["q0"])) == "q0"
+    assert set(figures(tmp_path / "out")["speed"]["export.encoded"]) == {"documents_a_second", "queries_a_second"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--max-document-length", 1024), "--max-document-length is 1024; the model reads at most 512 pieces"),
+        (("--max-query-length", 2), "--max-query-length is 2; 2 are special pieces"),
+        (("--output", "{tmp}/file"), "--output: .*/file cannot be written"),
+        (("--output", "outputs/train_x/beir"), "--output: outputs/train_x/beir is in an out of the pipeline"),
+        (("--model", "{tmp}/none"), "none: not an exported model"),
+        (("--model", "{tmp}/broken"), "broken: the model cannot be loaded"),
+        (("--model", "{tmp}/export"), "two folders are called export"),
+        (("--split", "dev"), r"dev.tsv not found.*splits there: test"),
+    ],
+)
+def test_what_can_be_checked_is_checked_before_a_text_is_encoded(
+    export, tmp_path, word_tokenizer, monkeypatch, options, said
+):
+    (tmp_path / "file").touch()
+    write_tiny_export(tmp_path / "broken", word_tokenizer)
+    (tmp_path / "broken/model.safetensors").write_bytes(b"x" * 20)
+    monkeypatch.setattr(SparseEncoder, "encode", lambda *_, **__: pytest.fail("a text was encoded"))
+    with pytest.raises(UserError, match=said):
+        run(export, tmp_path / "out", *(str(option).format(tmp=tmp_path) for option in options))
+
+
+@pytest.mark.parametrize("length", ["0", "-1", "x", "1.5"])
+def test_lengths_are_whole_numbers_above_0(length, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--beir", "x", "--model", "y", "--max-query-length", length])
+    assert caught.value.code == 2
+    assert "is not a whole number above 0" in capsys.readouterr().err
