@@ -41,7 +41,7 @@ restore: $(READY) ## back to what is committed: parameters, metrics and outs; a 
 	@# An experiment that was killed leaves HEAD without its branch.
 	@if git rev-parse --quiet --verify refs/exps/exec/EXEC_BASELINE > /dev/null && ! git symbolic-ref --quiet HEAD > /dev/null; then \
 	  git for-each-ref --count=1 --points-at HEAD --format='%(refname)' refs/heads | xargs -r git symbolic-ref HEAD; fi
-	dvc checkout --force dvc.yaml
+	dvc checkout --force --allow-missing dvc.yaml
 test: $(READY) ## lint, and the tests of numbers and behaviour
 	ruff check .
 	ruff format --check .

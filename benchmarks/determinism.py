@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from kosplade.corpus.embedded import keep_passages
 from kosplade.corpus.pairs import build_pairs
@@ -48,13 +48,12 @@ Figures = dict[str, float | str]
 
 def set_up(folder: Path, steps: int) -> None:
     """Parameters, records and the outs of every stage before train."""
-    yaml = YAML()
-    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for group, values in SMALL.items():
         params[group].update(values)
     params["train"]["max_steps"] = steps
     with (folder / "params.yaml").open("w", encoding="utf-8") as out:
-        yaml.dump(params, out)
+        yaml.safe_dump(params, out, allow_unicode=True, sort_keys=False)
     (folder / "data/v24.0").mkdir(parents=True)
     for name in ("sources.yaml", "stopwords_ko.txt", "queries"):
         (folder / "data" / name).symlink_to(ROOT / "data" / name)

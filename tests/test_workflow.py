@@ -20,7 +20,7 @@ def steps(workflow) -> list[dict]:
 
 
 def test_it_may_read_the_repository_and_write_comments_only(workflow):
-    assert workflow[True] == "pull_request"
+    assert workflow[True] == "pull_request"  # YAML 1.1 reads "on" as true
     assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
 
 

@@ -13,8 +13,10 @@ HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
 WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
 
 
-def write_tiny_export(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0) -> SparseEncoder:
-    """Write a model of 40 pieces into a new folder; the encoder as it was before masking."""
+def write_tiny_export(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, seed: int = 0, positions: int = 40
+) -> SparseEncoder:
+    """Write a model of 40 pieces, which reads `positions` - 2, into a new folder; the encoder as before masking."""
     torch.manual_seed(seed)
     config = XLMRobertaConfig(
         vocab_size=40,
@@ -22,7 +24,7 @@ def write_tiny_export(folder: Path, tokenizer: PreTrainedTokenizerBase, seed: in
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=16,
-        max_position_embeddings=514,
+        max_position_embeddings=positions,
         initializer_range=0.5,
     )
     encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())

@@ -49,7 +49,7 @@ def refusal(error: BaseException, lighter: str) -> str | None:
             return f"No space is left on the disk{place}. Free some, then run the same command again."
         if re.search(r"Read-only file system|Permission denied|Operation not permitted", text):
             return (
-                f"A folder cannot be written{place}. Make it writable, or move what is kept at home: set KOSPLADE_CACHE "
+                f"A folder cannot be written{place}. Make it writable, or move what lies at home: set KOSPLADE_CACHE "
                 "(wheels), KOSPLADE_CHECKPOINTS (checkpoints) and HF_HOME (models of the Hub)."
             )
         if re.search(r"out of memory|allocate memory", text):

@@ -234,7 +234,8 @@ def _nearest(key: str) -> str:
     group, _, name = key[:200].rpartition(".")
     keys = _keys(Params)
     own = {known.removeprefix(f"{group}."): known for known in keys if known.rpartition(".")[0] == group}
-    others = {known.rpartition(".")[2]: known for known in keys}
+    # Of several groups that have the name, people mean the training.
+    others = {known.rpartition(".")[2]: known for known in sorted(keys, key=lambda key: key.startswith("train."))}
     for known, cutoff in ((own, 0.6), (others, 0.6), (own, 0.0)):
         if near := difflib.get_close_matches(name, known, n=1, cutoff=cutoff):
             return known[near[0]]

@@ -1,9 +1,5 @@
-"""How many cases a test gets, and what a case may end in.
+"""How many cases a test gets, and what a case may end in."""
 
-`KOSPLADE_FUZZ` multiplies the number of cases and draws new ones; without it they are the same every time.
-"""
-
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +7,12 @@ from hypothesis import HealthCheck, settings
 
 from kosplade.errors import UserError
 
-TIMES = int(os.environ.get("KOSPLADE_FUZZ", 1))
-
 
 def share(parts: int) -> settings:
-    """Ten cases a part."""
+    """Ten cases a part, the same every time."""
     return settings(
-        max_examples=10 * parts * TIMES,
-        derandomize=TIMES == 1,
+        max_examples=10 * parts,
+        derandomize=True,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),

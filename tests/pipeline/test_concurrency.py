@@ -11,8 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from pipeline.copies import Copy, copy_of, wait_for
-from ruamel.yaml import YAML
 
 CURVES = "metrics/train/metrics.json"
 TRAIN = ("dvc", "exp", "run", "--single-item")
@@ -24,7 +24,7 @@ def settings(values: tuple[str, ...]) -> list[str]:
 
 
 def params_of(copy: Copy, name: str) -> dict:
-    return YAML(typ="safe").load(copy.git("show", f"{copy.experiments()[name]}:params.yaml"))
+    return yaml.safe_load(copy.git("show", f"{copy.experiments()[name]}:params.yaml"))
 
 
 def figures_of(copy: Copy, name: str) -> dict:

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from kosplade.stages.train import READ
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
-PIPELINE = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SHARED = "kosplade.stages.inputs"
 PLUMBING = {"kosplade.errors", "kosplade.files", "kosplade.params", "kosplade.stages"}
 
@@ -136,7 +136,7 @@ def test_a_stage_declares_every_parameter_its_module_reads(stage):
 
 
 def test_every_parameter_belongs_to_a_stage():
-    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     leaves = {f"{g}.{k}" for g, group in params.items() if isinstance(group, dict) for k in group}
     leaves |= {key for key, value in params.items() if not isinstance(value, dict)}
     declared = {d for stage in PIPELINE.values() for d in stage.get("params", [])}

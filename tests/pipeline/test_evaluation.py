@@ -10,12 +10,12 @@ from kosplade.retrieval.baselines import BASELINES
 from kosplade.retrieval.served import WAYS
 
 LENGTHS = ("--max-query-length", "24", "--max-document-length", "48")
-EVALUATE = ("python", "-m", "kosplade.stages.evaluate", "--beir", "data/v24.0", "--split", "val")
+EVALUATE = ("python", "-m", "kosplade.tools.beir", "--beir", "data/prepared", "--split", "val")
 
 
 @pytest.fixture(scope="module")
 def table(small) -> str:
-    """What the command prints; its files lie in outputs/beir/v24.0."""
+    """What the command prints; its files lie in outputs/beir/prepared."""
     return small.run(*EVALUATE, "--model", "huggingface/v25/best", "--recount", *LENGTHS).stdout
 
 
@@ -24,7 +24,7 @@ def read(small, name: str) -> dict:
 
 
 def test_the_export_gives_the_figures_of_the_stage(small, table):
-    stage, command = read(small, "metrics/eval.json")["val"], read(small, "outputs/beir/v24.0/val.json")
+    stage, command = read(small, "metrics/eval.json")["val"], read(small, "outputs/beir/prepared/val.json")
     for way in WAYS:
         # The masked pieces are out of the weights here and out of the vectors there: the same to rounding.
         assert command[f"v25.{way}"] == pytest.approx(stage[way], abs=1e-4)
@@ -39,7 +39,7 @@ def test_the_export_gives_the_figures_of_the_stage(small, table):
 
 
 def test_speeds_are_measured_for_the_model(small, table):
-    speed = read(small, "outputs/beir/v24.0/val.json")["speed"]
+    speed = read(small, "outputs/beir/prepared/val.json")["speed"]
     assert set(speed) == {"v25.inference_free", "v25.encoded", "v25.recounted"}
     for figures in speed.values():
         assert min(figures.values()) > 0
@@ -47,11 +47,11 @@ def test_speeds_are_measured_for_the_model(small, table):
 
 
 def test_recounted_queries_have_the_same_pieces_with_other_weights(small, table):
-    figures = read(small, "outputs/beir/v24.0/val.json")
+    figures = read(small, "outputs/beir/prepared/val.json")
     costs = figures["cost"]
     assert costs["v25.recounted"] == costs["v25.inference_free"]
     assert f"| v25.recounted | {figures['v25.recounted']['ndcg10']:.3f}" in " ".join(table.split())
-    runs = [small.folder / f"outputs/beir/v24.0/val.v25.{way}.trec" for way in ("recounted", "inference_free")]
+    runs = [small.folder / f"outputs/beir/prepared/val.v25.{way}.trec" for way in ("recounted", "inference_free")]
     scores = [[line.split()[4] for line in run.read_text().splitlines()] for run in runs]
     assert scores[0] != scores[1]
 
@@ -60,7 +60,7 @@ def test_others_compute_the_same_of_the_runs(small, table):
     qrels = list(ir_measures.read_trec_qrels(trec_qrels(small)))
     for folder, prefix, figures in (
         ("outputs/eval_v25/runs/val.", "", read(small, "metrics/eval.json")["val"]),
-        ("outputs/beir/v24.0/val.", "v25.", read(small, "outputs/beir/v24.0/val.json")),
+        ("outputs/beir/prepared/val.", "v25.", read(small, "outputs/beir/prepared/val.json")),
     ):
         for way in WAYS:
             run = list(ir_measures.read_trec_run(str(small.folder / f"{folder}{prefix}{way}.trec")))
@@ -71,7 +71,7 @@ def test_others_compute_the_same_of_the_runs(small, table):
 
 def trec_qrels(small) -> str:
     """The folder's judgements in TREC's own format."""
-    lines = (small.folder / "data/v24.0/qrels/val.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = (small.folder / "data/prepared/qrels/val.tsv").read_text(encoding="utf-8").splitlines()[1:]
     path = small.folder / "outputs/val.qrels"
     path.write_text("".join("{} 0 {} {}\n".format(*line.split("\t")) for line in lines), encoding="utf-8")
     return str(path)
@@ -101,16 +101,16 @@ def test_what_the_report_reads_is_there(small):
     ("arguments", "message"),
     [
         (("--beir", "nowhere", "--model", "huggingface/v25/best"), "nowhere/corpus.jsonl not found"),
-        (("--beir", "data/v24.0", "--model", "nowhere"), "nowhere: not an exported model"),
+        (("--beir", "data/prepared", "--model", "nowhere"), "nowhere: not an exported model"),
         (
-            ("--beir", "data/v24.0", *(part for name in ("a/one", "b/two", "c/two") for part in ("--model", name))),
+            ("--beir", "data/prepared", *(part for name in ("a/one", "b/two", "c/two") for part in ("--model", name))),
             "two folders are called two.",
         ),
-        (("--beir", "data/v24.0", "--split", "dev", "--model", "x"), "data/v24.0/qrels/dev.tsv not found"),
+        (("--beir", "data/prepared", "--split", "dev", "--model", "x"), "data/prepared/qrels/dev.tsv not found"),
     ],
 )
 def test_bad_folders_are_one_line(small, arguments, message):
-    done = small.run("python", "-m", "kosplade.stages.evaluate", "--split", "val", *arguments, check=False)
+    done = small.run("python", "-m", "kosplade.tools.beir", "--split", "val", *arguments, check=False)
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -92,7 +92,7 @@ def test_what_opensearch_needs_is_written_where_it_is_wanted(small):
         ("eval.depth", 120, {"baselines", "eval"}),
         ("eval.sparsity_documents", 12, {"eval"}),
         ("export.opensearch", True, {"convert"}),
-        ("idf.batch_size", 7, {"idf"}),
+        ("machine.idf_batch_size", 7, set()),
         ("teacher.max_length", 16, {"teacher", "baselines"}),
         ("data.val_queries", 11, {"prepare"}),
         ("model.num_layers", 2, {"backbone", "convert"}),

@@ -94,12 +94,12 @@ def test_a_truncated_model_file(export):
     ("length", "said"),
     [
         (3, None),
-        (512, None),
+        (38, None),
         (2, "--n is 2; 2 are special pieces"),
-        (513, "--n is 513; the model reads at most 512 pieces"),
+        (39, "--n is 39; the model reads at most 38 pieces"),
     ],
 )
 def test_lengths_that_the_model_can_read(export, length, said):
-    model = load(export[0])  # of 514 positions, of which XLM-R leaves two free
+    model = load(export[0])  # of 40 positions, of which XLM-R leaves two free
     with pytest.raises(UserError, match=said) if said else nullcontext():
         check_length(model, length, "--n")

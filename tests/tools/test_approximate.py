@@ -9,6 +9,7 @@ from kosplade.retrieval.search import search
 from kosplade.tools import approximate
 from kosplade.tools.approximate import ApproximateIndex, approximate_cost, recall
 
+pytestmark = pytest.mark.skipif(not approximate.is_available(), reason=approximate.INSTALL)
 V = 250_002
 
 
@@ -66,6 +67,11 @@ def test_ties_go_to_the_earlier_document():
     exact_ids, exact_scores = search(queries_QV, documents_NV, 90)
     np.testing.assert_array_equal(ids, exact_ids)
     np.testing.assert_array_equal(scores, exact_scores)
+
+
+def test_the_library_says_nothing(capfd):
+    assert ApproximateIndex(random_vectors(30, seed=2)).bytes > 0
+    assert capfd.readouterr().out == ""
 
 
 def test_two_builds_give_the_same_results():

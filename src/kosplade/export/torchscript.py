@@ -28,8 +28,8 @@ from kosplade.files import replacing
 from kosplade.model import SparseEncoder
 
 TOLERANCE = 1e-4
-_TRACED, WITHOUT = "Set export.opensearch=false: the rest of the export needs no TorchScript."
-_CHECKED = (2, 4), ((1, 9), (3, 6))  # [B, L] of the texts that it is traced with and compared on
+WITHOUT = "Set export.opensearch=false: the rest of the export needs no TorchScript."
+_TRACED, _CHECKED = (2, 4), ((1, 9), (3, 6))  # [B, L] of the texts that it is traced with and compared on
 # Where each instruction came from, with paths of this machine, and a hash of it: neither is needed to run it.
 _LEFT_OUT = (".debug_pkl", "/.data/serialization_id")
 

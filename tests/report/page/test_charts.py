@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
-from kosplade.report.page.scales import Scale, nice_ticks, tick_labels
+from kosplade.report.page.scales import nice_ticks, tick_labels
 
 LABELS = {"title": "Loss by step", "x_label": "step", "y_label": "loss"}
 LEFT, RIGHT, TOP, BOTTOM = 40, 334, 32, 172  # of the plot area
@@ -52,11 +52,6 @@ def test_ticks_are_written_with_the_decimals_of_their_step():
     assert tick_labels([-2000.0, 0.0, 2000.0]) == ["\N{MINUS SIGN}2,000", "0", "2,000"]
 
 
-def test_a_scale_maps_its_ends():
-    y = Scale(0, 4, BOTTOM, TOP)
-    assert (y(0), y(4), y(1)) == (BOTTOM, TOP, BOTTOM - 35)
-
-
 def test_points_fall_where_the_axes_say():
     svg = line_chart([Line("v25", "new", [(0, 0), (50, 1), (100, 3)])], **LABELS)
     middle = (LEFT + RIGHT) / 2
@@ -85,9 +80,8 @@ def test_a_line_breaks_where_a_value_is_not_finite(broken):
     assert "inf" not in path
 
 
-@pytest.mark.parametrize("values", [[], [(1, math.nan)]])
-def test_one_series_without_figures_leaves_the_other(values):
-    svg = line_chart([Line("v24", "base", values), Line("v25", "new", [(0, 0), (1, 1)])], **LABELS)
+def test_one_series_without_figures_leaves_the_other():
+    svg = line_chart([Line("v24", "base", [(1, math.nan)]), Line("v25", "new", [(0, 0), (1, 1)])], **LABELS)
     assert path_of(svg, "base") == ""
     assert points(path_of(svg, "new")) == [(LEFT, BOTTOM), (RIGHT, TOP)]
     assert "v24: no figures; v25: from 0 to 1" in svg
@@ -109,7 +103,7 @@ def test_a_chart_without_figures_says_so(svg):
 
 @pytest.mark.parametrize("point", [(0, 0), (1, 0), (5, 5)])
 def test_a_single_point_is_no_error(point):
-    svg = line_chart([Line("v25", "new", [point])], **LABELS, markers=True)
+    svg = line_chart([Line("v25", "new", [point], ["one"])], **LABELS)
     assert len(points(path_of(svg, "new"))) == 1
     assert len(found(svg, "circle", "new")) == 1
 
@@ -123,9 +117,7 @@ def test_a_long_line_is_thinned_and_keeps_its_ends():
 
 
 def test_markers_carry_notes():
-    svg = line_chart(
-        [Line("v25", "new", [(2, 0.5), (4, 0.6)], ["two", "four"])], **LABELS, markers=True, from_zero=False
-    )
+    svg = line_chart([Line("v25", "new", [(2, 0.5), (4, 0.6)], ["two", "four"])], **LABELS, from_zero=False)
     assert [one.find("title").text for one in found(svg, "circle", "new")] == ["two", "four"]
     first, last = found(svg, "circle", "new")
     assert (float(first.get("cy")), float(last.get("cy"))) == (BOTTOM, TOP)
@@ -135,20 +127,21 @@ def test_markers_carry_notes():
 def test_references_are_inside_the_axis_and_their_labels_apart():
     levels = [(0.66, "BM25, same pieces"), (0.665, "BM25, Kiwi morphemes")]
     svg = line_chart([Line("v25", "new", [(1, 0.7)])], **LABELS, references=levels, from_zero=False)
-    lines = [float(one.get("y1")) for one in found(svg, "line", "reference")]
-    assert all(TOP <= y <= BOTTOM for y in lines)
-    labels = found(svg, "text", "over")
-    assert [one.text for one in labels] == ["BM25, Kiwi morphemes", "BM25, same pieces"]
-    assert float(labels[1].get("y")) - float(labels[0].get("y")) >= 14
+    assert all(TOP <= float(one.get("y1")) <= BOTTOM for one in found(svg, "line", "reference"))
+    upper, lower = found(svg, "text", "over")
+    assert (upper.text, lower.text) == ("BM25, Kiwi morphemes", "BM25, same pieces")
+    assert float(lower.get("y")) - float(upper.get("y")) >= 14
 
 
-def test_a_label_of_a_reference_avoids_the_points():
-    falling = [Line("v25", "new", [(0, 0.6), (1, 2), (2, 2)])]
-    (label,) = found(line_chart(falling, **LABELS, references=[(0.5, "target")]), "text", "over")
-    assert (label.get("x"), label.get("text-anchor")) == (str(RIGHT), "end")
-    rising = [Line("v25", "new", [(0, 2), (1, 2), (2, 0.6)])]
-    (label,) = found(line_chart(rising, **LABELS, references=[(0.5, "target")]), "text", "over")
-    assert (label.get("x"), label.get("text-anchor")) == (str(LEFT + 4), "start")
+@pytest.mark.parametrize(
+    ("values", "place", "anchor"),
+    [((0.6, 2, 2), RIGHT, "end"), ((2, 2, 0.6), LEFT + 4, None)],
+    ids=["rising", "falling"],
+)
+def test_a_label_of_a_reference_avoids_the_points(values, place, anchor):
+    svg = line_chart([Line("v25", "new", list(enumerate(values)))], **LABELS, references=[(0.5, "target")])
+    (label,) = found(svg, "text", "over")
+    assert (float(label.get("x")), label.get("text-anchor")) == (place, anchor)
 
 
 def test_bars_stand_side_by_side_on_their_bins():
@@ -189,7 +182,7 @@ def test_intervals_stand_under_their_groups_around_zero():
 def test_texts_are_escaped():
     name = '<script>"&'
     svgs = [
-        line_chart([Line(name, "new", [(0, 1)], [name])], title=name, x_label=name, y_label=name, markers=True),
+        line_chart([Line(name, "new", [(0, 1)], [name])], title=name, x_label=name, y_label=name),
         histogram([Bins(name, "new", [0, 1], [1])], title=name, x_label=name, y_label=name),
         interval_chart([Interval(name, name, 0, 0, 0, "unsure")], title=name, x_label=name),
     ]

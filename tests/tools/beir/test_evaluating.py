@@ -10,6 +10,7 @@ from tiny_export import write_tiny_export
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.retrieval.trec import read_run
+from kosplade.tools.approximate import INSTALL, is_available
 from kosplade.tools.beir.__main__ import main
 
 CASE = Path(__file__).parents[2] / "cases/beir_self"
@@ -32,6 +33,7 @@ def figures(output) -> dict:
     return json.loads((output / "test.json").read_text())
 
 
+@pytest.mark.skipif(not is_available(), reason=INSTALL)
 def test_a_query_that_is_a_document_does_not_find_itself(export, tmp_path, capfd):
     run(export, tmp_path / "out")
     printed = capfd.readouterr().out
@@ -61,7 +63,7 @@ def test_it_may_be_kept_and_the_approximate_figures_left_out(export, tmp_path, m
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--max-document-length", 1024), "--max-document-length is 1024; the model reads at most 512 pieces"),
+        (("--max-document-length", 1024), "--max-document-length is 1024; the model reads at most 38 pieces"),
         (("--max-query-length", 2), "--max-query-length is 2; 2 are special pieces"),
         (("--output", "{tmp}/file"), "--output: .*/file cannot be written"),
         (("--output", "outputs/train_x/beir"), "--output: outputs/train_x/beir is in an out of the pipeline"),

@@ -13,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 from tools.imports.samples import MIRACL, dev, tar_gz, train
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +85,7 @@ class Project:
             entry["urls"] = [url if isinstance(url, dict) else {"url": url} for url in entry["urls"]]
         self.entries[name] = entry
         with (self.folder / "data/registry.yaml").open("w", encoding="utf-8") as out:
-            YAML().dump({"datasets": list(self.entries.values())}, out)
+            yaml.safe_dump({"datasets": list(self.entries.values())}, out, allow_unicode=True, sort_keys=False)
 
     def get(self, name: str) -> list[str]:
         """Import; what was printed."""

@@ -1,34 +1,33 @@
 """The registry that is shipped, and what a broken one says."""
 
+import json
 import re
-from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from kosplade.errors import UserError
-from kosplade.tools.imports.registry import find_dataset, read_registry
+from kosplade.files import read_model
+from kosplade.tools.imports.registry import Registry, find_dataset
 
 SHIPPED = Path(__file__).parents[3] / "data/registry.yaml"
-ENTRIES = YAML(typ="safe").load(SHIPPED.read_text(encoding="utf-8"))["datasets"]
+ENTRIES = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["datasets"]
 NAMES = ["korquad", "klue-mrc", "ko-strategyqa", "miracl-ko", "autorag"]
 
 
 def test_the_shipped_registry_is_whole():
-    datasets = read_registry(SHIPPED)
+    datasets = read_model(SHIPPED, Registry).datasets
     assert [dataset.name for dataset in datasets] == NAMES
     for dataset in datasets:
-        assert dataset.beir == Path("data/beir", dataset.name)
-        assert dataset.train in (None, Path(f"data/v24.0/train_{dataset.name}.jsonl"))
+        assert dataset.beir == f"data/beir/{dataset.name}"
+        assert dataset.train in (None, f"data/v24.0/train_{dataset.name}.jsonl")
         assert all(re.fullmatch(r"[0-9a-f]{40}", revision) for revision in dataset.revisions)
         names = {download.name for download in dataset.downloads}
         for reference in (reference for references in dataset.files.values() for reference in references):
             assert Path(reference.partition("#")[0]).parts[0] in names
         for download in dataset.downloads:
-            address = download.arguments[1]
-            assert address.startswith("https://")
-            assert download.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", download.sha256)
+            assert download.arguments[1].startswith("https://")
             assert sum(revision in " ".join(download.arguments) for revision in dataset.revisions) == 1
 
 
@@ -39,38 +38,28 @@ def test_the_comment_of_an_entry_says_where_its_facts_are_from(entry):
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "said"),
     [
-        ({"licence": ""}, "field 'licence' is missing or not a text."),
-        ({"name": "../x"}, "a name is lower-case letters, digits, '-' and '.'."),
-        ({"format": "csv"}, "format 'csv' is none of squad, beir, miracl."),
-        ({"verified": "yes"}, "field 'verified' must be true or false."),
-        ({"train": None}, "field 'train' belongs to the format squad, and only there."),
-        ({"revisions": []}, "field 'revisions' is missing or holds something else than texts."),
-        ({"source": "ftp"}, "source 'ftp' is none of git, url."),
-        ({"urls": None}, "field 'urls' must be a list of entries with a 'url'."),
-        ({"urls": [{"url": "https://x/a"}, {"url": "https://y/a"}]}, "two of its 'urls' end in the same name"),
-        ({"source": "git", "url": "https://x"}, "field 'url and path' is missing"),
-        ({"source": "git", "url": "u", "path": "p", "revisions": ["a", "b"]}, "a git source has one revision, not 2."),
-        ({"files": {"train": ["a"]}}, "field 'files' must name dev, train."),
-        ({"files": {"train": ["a"], "dev": "b"}}, "field 'files.dev' is missing"),
+        ({"licence": ""}, "datasets.0.licence: "),
+        ({"name": "../x"}, "datasets.0.name: "),
+        ({"format": "csv"}, "datasets.0.format: .*'squad', 'beir' or 'miracl'"),
+        ({"verified": "yes"}, "datasets.0.verified: "),
+        ({"beir": "data/../x"}, "datasets.0.beir: "),
+        ({"revisions": []}, "datasets.0.revisions: "),
+        ({"urls": [{"url": "https://x/a", "sha256": "0"}]}, "datasets.0.urls.0.sha256: "),
+        ({"size_": "1 MB"}, "datasets.0.size_: "),
+        ({"train": None}, "train belongs to the format squad"),
+        ({"urls": []}, "urls is missing"),
+        ({"urls": [{"url": "https://x/a"}, {"url": "https://y/a"}]}, "two of them end in the same name"),
+        ({"source": "git", "url": "https://x"}, "a git source has one url, one path"),
+        ({"files": {"train": ["a"]}}, "files must name dev, train"),
     ],
 )
-def test_a_broken_entry_is_named(tmp_path, changes, message):
+def test_a_broken_entry_is_named(tmp_path, changes, said):
     file = tmp_path / "registry.yaml"
-    with file.open("w", encoding="utf-8") as out:
-        YAML().dump({"datasets": [deepcopy(ENTRIES[0]) | changes]}, out)
-    with pytest.raises(UserError) as error:
-        read_registry(file)
-    assert str(error.value).startswith(f"{file}: data set '{changes.get('name', 'korquad')}': {message}")
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("content", ["datasets: [", "[]", "datasets: {a: 1}", "datasets: [a]"])
-def test_a_broken_file_is_one_line(tmp_path, content):
-    (tmp_path / "registry.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"registry\.yaml: ") as error:
-        read_registry(tmp_path / "registry.yaml")
+    file.write_text(json.dumps({"datasets": [ENTRIES[0] | changes]}))
+    with pytest.raises(UserError, match=rf"registry\.yaml: .*{said}") as error:
+        find_dataset("korquad", file)
     assert "\n" not in str(error.value)
 
 

@@ -21,7 +21,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def export(tmp_path, word_tokenizer):
-    write_tiny_export(tmp_path / "export", word_tokenizer)
+    write_tiny_export(tmp_path / "export", word_tokenizer, positions=514)
     return tmp_path / "export"
 
 

@@ -28,7 +28,7 @@ class LuceneError(Exception):
 def missing() -> str:
     """What has to be installed before `running` works; "" where nothing has."""
     if importlib.util.find_spec("jpype") is None:
-        return "no JPype here: pip install -r requirements.txt"
+        return "no JPype here: pip install -r requirements-dev.txt"
     import jpype
 
     if not JARS:

@@ -93,7 +93,7 @@ def test_a_busy_server_is_waited_for(server, export, corpus):
 
 def test_another_model_or_length_needs_recreate(server, export, corpus, tmp_path, word_tokenizer, capsys):
     other = tmp_path / "other"
-    write_tiny_export(other, word_tokenizer, seed=1)
+    write_tiny_export(other, word_tokenizer, seed=1, positions=514)
     run("index", server, export, "--documents", corpus)
     with pytest.raises(UserError, match=r"of another model \(.*or delete it with --recreate\.$"):
         run("index", server, other, "--documents", corpus)

@@ -131,5 +131,4 @@ def _pruning_chart(way: str, pair: Pair) -> Markup:
         y_label="nDCG@10",
         references=[(figures[name]["ndcg10"], SYSTEMS[name]) for name in ("bm25", "bm25_kiwi") if name in figures],
         from_zero=False,
-        markers=True,
     )

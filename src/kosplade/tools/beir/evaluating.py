@@ -37,8 +37,8 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     params = load_params()
     output = options.output or Path("outputs/beir") / options.beir.resolve().name
     names = _names(options.model)
-    make_folder(output)
     collection = read_collection(options.beir, options.split, with_titles=not options.no_titles)
+    make_folder(output)
     for folder in names.values():
         _load(folder, options, params)
     dense = DenseEncoder(params.teacher)

@@ -1,0 +1,64 @@
+"""A masked-language model of 2,000 pieces made here, and real Korean to train it on: a chain of stages in seconds."""
+
+import json
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
+
+from kosplade.pretrained.unigram import unigram_tokenizer
+
+QUERIES = Path(__file__).parents[1] / "data/queries/train.jsonl"
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
+PIECES = 2000
+
+
+def korean_records(count: int) -> list[dict[str, str]]:
+    """Training records: two words of a written query are the query, it and its neighbour the positive."""
+    lines = QUERIES.read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["query"] for line in lines]
+    pairs = list(zip(texts[::2], texts[1::2], strict=False))[:count]
+    return [{"query": " ".join(one.split()[1:3]), "positive": f"{one} {other}"} for one, other in pairs]
+
+
+def tiny_tokenizer() -> PreTrainedTokenizerBase:
+    """A Unigram one trained on the repository's written queries, built as the embedded one is."""
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    texts = [json.loads(line)["query"] for line in QUERIES.read_text(encoding="utf-8").splitlines()]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=PIECES, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
+    )
+    trained.train_from_iterator(texts, trainer)
+    pieces = [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"]]
+    roles = dict(zip(("bos", "pad", "eos", "unk"), range(4), strict=True))
+    return unigram_tokenizer([*pieces, ("<mask>", 0.0)], roles, 128)
+
+
+def write_tiny_model(folder: Path) -> None:
+    """A BERT of two layers whose logits already favour a position's own piece, so that a dozen steps teach it something.
+
+    The same folder serves as dense teacher.
+    """
+    tokenizer = tiny_tokenizer()
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=128,
+        hidden_act="linear",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    mlm = BertForMaskedLM(config).eval()
+    with torch.no_grad():
+        mlm.get_input_embeddings().weight.normal_(std=0.4)
+        mlm.cls.predictions.transform.dense.weight.copy_(torch.eye(32))
+        mlm.cls.predictions.bias.fill_(-7.0)
+    mlm.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
