@@ -15,11 +15,11 @@ PIECES = 2000
 
 
 def korean_records(count: int) -> list[dict[str, str]]:
-    """Training records: two words of a written query are the query, it and its neighbour the positive."""
+    """Training records: one word of a written query is the query, it and its neighbour the positive."""
     lines = QUERIES.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["query"] for line in lines]
     pairs = list(zip(texts[::2], texts[1::2], strict=False))[:count]
-    return [{"query": " ".join(one.split()[1:3]), "positive": f"{one} {other}"} for one, other in pairs]
+    return [{"query": one.split()[1], "positive": f"{one} {other}"} for one, other in pairs]
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerBase:

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 
 from kosplade.errors import UserError
 from kosplade.params import load_params
-from kosplade.pretrained.dense import DenseEncoder, dense_search, encode_dense
+from kosplade.pretrained.dense import DenseEncoder, encode_dense
 
 TEXTS = ["w5 w6 w7", "w8", "w9 w10 w11 w12 w13 w14", "w15 w16"]
 
@@ -85,23 +85,3 @@ def test_the_order_is_that_of_the_texts_and_batches_do_not_matter(encoder, word_
 def test_long_texts_are_cut(encoder, word_tokenizer):
     cut = encode(encoder, word_tokenizer, texts=["w9 w10 w11 w12"], max_length=4)
     np.testing.assert_allclose(cut, encode(encoder, word_tokenizer, texts=["w9 w10"]), atol=1e-6)
-
-
-DOCUMENTS = np.float32([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
-
-
-def test_search_by_hand_negative_scores_included():
-    ids, scores = dense_search(np.float32([[1, 0], [0, 1]]), DOCUMENTS, 4)
-    assert ids.tolist() == [[0, 3, 1, 2], [1, 3, 0, 2]]  # equal scores in document order
-    np.testing.assert_allclose(scores, [[1, 0.6, 0, -1], [1, 0.8, 0, 0]])
-    assert (ids.dtype, scores.dtype) == (np.int64, np.float32)
-
-
-def test_places_beyond_the_last_document_are_empty():
-    ids, scores = dense_search(np.float32([[1, 0]]), DOCUMENTS[:2], 3)
-    assert ids.tolist() == [[0, 1, -1]]
-    assert scores.tolist() == [[1, 0, 0]]
-
-
-def test_depth_cuts():
-    assert dense_search(np.float32([[1, 0]]), DOCUMENTS, 2)[0].tolist() == [[0, 3]]

@@ -5,10 +5,10 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.retrieval import search as search_module
-from kosplade.retrieval.search import search, to_run, without_own
+from kosplade.retrieval.search import dense_search, search, to_run, without_own
 
 
-def dense_search(queries_QV, documents_NV, depth):
+def by_numpy(queries_QV, documents_NV, depth):
     """Every score, then a stable sort: what `search` has to equal."""
     scores_QN = queries_QV @ documents_NV.T
     ids_QK = np.argsort(-scores_QN, axis=1, kind="stable")[:, :depth]
@@ -29,7 +29,7 @@ def test_equals_dense_search_with_ties(monkeypatch, depth, block):
     queries_QV, documents_NV = random_weights(23, 15, seed=1), random_weights(40, 15, seed=2)
     queries_QV[3] = 0
     ids, scores = search(csr_matrix(queries_QV), csr_matrix(documents_NV), depth)
-    expected_ids, expected_scores = dense_search(queries_QV, documents_NV, depth)
+    expected_ids, expected_scores = by_numpy(queries_QV, documents_NV, depth)
     np.testing.assert_array_equal(ids, expected_ids)
     np.testing.assert_array_equal(scores, expected_scores)
     assert (ids.dtype, scores.dtype) == (np.int64, np.float32)
@@ -42,7 +42,7 @@ def test_equals_dense_search_on_real_weights():
         (rng.random((rows, 50)) * (rng.random((rows, 50)) < 0.3)).astype(np.float32) for rows in (20, 200)
     )
     ids, scores = search(csr_matrix(queries_QV), csr_matrix(documents_NV), 10)
-    expected_ids, expected_scores = dense_search(queries_QV, documents_NV, 10)
+    expected_ids, expected_scores = by_numpy(queries_QV, documents_NV, 10)
     np.testing.assert_array_equal(ids, expected_ids)
     np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
 
@@ -72,3 +72,23 @@ def test_without_own_documents_every_result_is_one_shorter():
     ids, scores = without_own(ids_QK, scores_QK, np.array([7, 7, -1, 9]))
     assert ids.tolist() == [[4, 2], [4, -1], [1, -1], [3, 5]]
     assert scores.tolist() == [[3, 1], [2, 0], [3, 0], [3, 2]]
+
+
+DOCUMENTS = np.float32([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]])
+
+
+def test_dense_search_by_hand_negative_scores_included():
+    ids, scores = dense_search(np.float32([[1, 0], [0, 1]]), DOCUMENTS, 4)
+    assert ids.tolist() == [[0, 3, 1, 2], [1, 3, 0, 2]]  # equal scores in document order
+    np.testing.assert_allclose(scores, [[1, 0.6, 0, -1], [1, 0.8, 0, 0]])
+    assert (ids.dtype, scores.dtype) == (np.int64, np.float32)
+
+
+def test_dense_search_places_beyond_the_last_document_are_empty():
+    ids, scores = dense_search(np.float32([[1, 0]]), DOCUMENTS[:2], 3)
+    assert ids.tolist() == [[0, 1, -1]]
+    assert scores.tolist() == [[1, 0, 0]]
+
+
+def test_depth_cuts_a_dense_search():
+    assert dense_search(np.float32([[1, 0]]), DOCUMENTS, 2)[0].tolist() == [[0, 3]]

@@ -84,22 +84,6 @@ def encode_dense(
     return vectors_ND
 
 
-def dense_search(queries_QD: np.ndarray, documents_ND: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest dot products, (ids [Q, depth] int64, scores [Q, depth] float32), best first, ties by document order.
-
-    Unlike an inverted index a dense one scores every document, so a negative score is a result too; places beyond the
-    last document hold id -1 and score 0. Memory holds one query block of scores, not [Q, N].
-    """
-    found = min(depth, len(documents_ND))
-    ids_QK = np.full((len(queries_QD), depth), -1, dtype=np.int64)
-    scores_QK = np.zeros((len(queries_QD), depth), dtype=np.float32)
-    for row, query_D in enumerate(queries_QD):
-        scores_N = documents_ND @ query_D
-        best = np.argsort(-scores_N, kind="stable")[:found]
-        ids_QK[row, :found], scores_QK[row, :found] = best, scores_N[best]
-    return ids_QK, scores_QK
-
-
 def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """The embedded encoder with all its layers, or any Hugging Face encoder."""
     if teacher.name == EMBEDDED:

@@ -1,15 +1,15 @@
 """What a sparse encoder has to beat: BM25 over its own pieces and over Kiwi morphemes, and a dense encoder."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from kosplade.pretrained.dense import DenseEncoder, dense_search
 from kosplade.records.bm25 import bm25_vectors
 from kosplade.records.kiwi import Morphemes
 from kosplade.retrieval.cost import serving_cost
-from kosplade.retrieval.search import search
+from kosplade.retrieval.search import dense_search, search
 
 BASELINES = ("bm25", "bm25_kiwi", "dense")
 
@@ -30,8 +30,8 @@ def sparse_found(queries_QV: csr_matrix, documents_NV: csr_matrix, depth: int) -
 class Baselines:
     """The baselines over one collection.
 
-    `document_pieces` are cut as the model cuts them, morphemes are of whole texts; `documents_ND` are the vectors of
-    `dense`, which an index keeps as float16.
+    `document_pieces` are cut as the model cuts them, morphemes are of whole texts; `documents_ND` are vectors of
+    a dense encoder, which an index keeps as float16, `encode` gives those of (queries, a label for the progress bar).
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Baselines:
         documents: list[str],
         document_pieces: list[list[int]],
         documents_ND: np.ndarray,
-        dense: DenseEncoder,
+        encode: Callable[[list[str], str], np.ndarray],
         *,
         k1: float,
         b: float,
     ):
         self._morphemes = Morphemes()
-        self._dense = dense
+        self._encode = encode
         self._bm25 = {"k1": k1, "b": b}
         self._document_pieces = document_pieces
         self._document_morphemes = self._morphemes(documents, "baselines: morphemes of documents")
@@ -54,7 +54,7 @@ class Baselines:
     def search(self, queries: list[str], query_pieces: list[list[int]], depth: int, label: str) -> dict[str, Found]:
         """Every baseline's documents for the queries, by name as in BASELINES."""
         query_morphemes = self._morphemes(queries, f"baselines: morphemes of {label}")
-        queries_QD = self._dense.queries(queries, f"baselines: dense, {label}")
+        queries_QD = self._encode(queries, f"baselines: dense, {label}")
         # A dense index keeps every number of every vector; FLOPS as for sparse vectors: one product a dimension.
         cost = {
             "query_nnz": float(queries_QD.shape[1]),

@@ -42,7 +42,7 @@ def body(params: Params) -> str:
         documents,
         plain_pieces(tokenizer, documents, params.model.max_document_length),
         dense_vectors(documents, dense),
-        dense,
+        dense.queries,
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )

@@ -101,7 +101,7 @@ def _search(
         collection.documents,
         pieces["document"],
         dense.documents(collection.documents, "dense: documents"),
-        dense,
+        dense.queries,
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )
