@@ -88,7 +88,7 @@ eval-v25: $(READY) ## evaluate, print the result table
 	@python -m kosplade.report.summary
 eval-v25-sparsity: $(READY) ## evaluate, print where the weights lie and how they moved
 	dvc repro eval
-	@python -m kosplade.report.sparsity
+	@python -m kosplade.report.vectors
 exp-v24: $(READY) ## run the recipe V24 as experiment v24
 	dvc exp run -n v24 -S version=v24 -S loss.idf_weighting=false -S loss.stopword_mask=false
 exp-v25: $(READY) ## run the recipe V25 as experiment v25

@@ -13,9 +13,8 @@ import subprocess
 import sys
 
 from kosplade.errors import UserError
-from kosplade.export.card import reported_split
 from kosplade.report.experiments import experiment, git
-from kosplade.retrieval.results import format_table
+from kosplade.retrieval.results import format_table, reported_split
 
 PLAIN = ("loss.distillation=0", "loss.morphemes=0", "loss.idf_prior=0")
 ROWS = {

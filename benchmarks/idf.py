@@ -1,6 +1,6 @@
 """Documents a second of the IDF count beside a plain loop: `PYTHONPATH=src python benchmarks/idf.py --documents 20000`.
 
-Texts are those of data/v24.0/corpus.jsonl, repeated up to the count. The plain loop calls the tokenizer text by text
+Texts are those of data/prepared/corpus.jsonl, repeated up to the count. The plain loop calls the tokenizer text by text
 and applies the formula piece by piece. Processes are timed from their start, loading the tokenizer included.
 Repetition favours the count, which tokenises a word once; with no more documents than the corpus has nothing repeats.
 """
@@ -23,10 +23,10 @@ from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.records.jsonl import read_jsonl
 from kosplade.retrieval.results import format_table
-from kosplade.vocab.idf import DocumentFrequencies, count_documents, count_shards
+from kosplade.vocab.frequencies import DocumentFrequencies, count_documents, count_shards
 from kosplade.vocab.tokenizer import load_tokenizer
 
-CORPUS = Path("data/v24.0/corpus.jsonl")
+CORPUS = Path("data/prepared/corpus.jsonl")
 BACKBONE = Path("data/backbone")
 BATCH = 1024
 GOAL = 100_000  # documents that the guide counts in about 5 minutes

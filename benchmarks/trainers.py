@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from kosplade.stages.inputs import BACKBONE, DATA, Training, open_tables, start_trainer
 from sentence_transformers import SparseEncoder as PeerEncoder
 from sentence_transformers import SparseEncoderTrainer, SparseEncoderTrainingArguments
 from sentence_transformers.base.sampler import DefaultBatchSampler
@@ -21,8 +20,13 @@ from torch.utils.data import SequentialSampler
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback
 
 from device import now, open_device, peaks
+from kosplade.model import SparseEncoder
 from kosplade.params import Params, load_params
-from kosplade.records.record import Record, read_training
+from kosplade.paths import BACKBONE, TRIPLETS
+from kosplade.records.arrow import open_triplets
+from kosplade.records.record import Record
+from kosplade.training.run import Training, build_trainer
+from kosplade.vocab.tables import open_tables
 from kosplade.vocab.tokenizer import load_tokenizer
 
 
@@ -37,7 +41,7 @@ class StepClock(TrainerCallback):
 
 
 def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
-    """params.yaml, cut down to the peer's loss: siamese InfoNCE and FLOPS, constant weights, one learning rate."""
+    """params.yaml, cut down to the peer's loss: InfoNCE with encoded queries, FLOPS, constant weights, one rate."""
     params = load_params()
     terms = {
         "distillation": 0.0,
@@ -67,7 +71,7 @@ def take_records(number: int, lengths: Sequence[int], as_is: bool, tokenizer: Pr
     Unless `as_is`, query and positive are joined with those of the following records until they fill their length:
     what a batch costs then depends on its shape alone.
     """
-    records = list(islice(cycle(read_training(DATA)), number))
+    records = list(islice(cycle(open_triplets(TRIPLETS)), number))
     if as_is:
         return records
     queries = joined([record.query for record in records], lengths[0], tokenizer)
@@ -91,11 +95,11 @@ def joined(texts: list[str], length: int, tokenizer: PreTrainedTokenizerBase) ->
 
 def our_trainer(params: Params, records: list[Record], tokenizer: PreTrainedTokenizerBase, output: Path) -> Trainer:
     """This repository's trainer."""
-    tables = open_tables(tokenizer, params.loss)
+    tables = open_tables(tokenizer)
     # The peer knows no pieces that are never served, so none are left out of the score.
     tables = replace(tables, special_V=torch.zeros_like(tables.special_V))
     training = Training(tokenizer, tables, None, records)
-    trainer = start_trainer(params, training, records, epochs=1, output=output, callbacks=[])
+    trainer = build_trainer(params, training, SparseEncoder.load(BACKBONE), records, epochs=1, output=output)
     trainer._get_train_sampler = lambda *_: SequentialSampler(records)  # the peer's order, instead of a shuffled one
     return trainer
 

@@ -5,7 +5,7 @@
 
 Equal for both:
 
-- data/backbone (weights, tokenizer), float32, dropout off, the records of data/v24.0 in the same order, the same
+- data/backbone (weights, tokenizer), float32, dropout off, the records of data/train.arrow in the same order, the same
   batches, the same longest query and document; a batch is padded to its longest text. Texts are joined until they fill
   their length, `--as-is` leaves them as they come;
 - the loss: InfoNCE on the dot products of encoded queries and documents with in-batch negatives, divided by

@@ -157,7 +157,7 @@ def main(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, default=Path("huggingface/v25/best"), help="an exported folder")
-    parser.add_argument("--beir", type=Path, default=Path("data/v24.0"), help="a BEIR folder with a test split")
+    parser.add_argument("--beir", type=Path, default=Path("data/prepared"), help="a BEIR folder with a test split")
     parser.add_argument("--documents", type=int, default=1000, help="documents searched, judged ones first")
     parser.add_argument("--timed", type=int, default=64, help="documents encoded three times for the speed")
     parser.add_argument("--json", type=Path)

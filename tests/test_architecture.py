@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kosplade.params import Params
 from kosplade.stages.train import CODE
 
 ROOT = Path(__file__).parents[1]
@@ -194,7 +193,7 @@ def keys_read(module: str, function: ast.AST) -> set[str]:
             names.add(dotted(target))
         elif isinstance(PARAMS.get(dotted(value).removeprefix("params.")), dict):
             groups[dotted(target)] = dotted(value).removeprefix("params.")
-    places = {name: "" for name in names} | {name: f"{group}." for name, group in groups.items()}
+    places = dict.fromkeys(names, "") | {name: f"{group}." for name, group in groups.items()}
     owners = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     found = set()
     for node in nodes:

@@ -50,6 +50,16 @@ def test_too_little_memory_is_one_line_with_what_to_lower(place, capsys, stage, 
     assert not (place / "outputs").exists()
 
 
+@pytest.mark.parametrize("length", [3, 1_000_000])
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(length):
+    code = f"from kosplade.console import run_command; run_command(lambda _: print('x' * {length}))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, **pipe) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def test_figures_that_cannot_be_written_are_one_line(place, capsys):
     (place / "outputs").symlink_to("/sys")  # nobody can make a folder there
     with pytest.raises(SystemExit) as ended:

@@ -18,10 +18,10 @@ from kosplade.errors import UserError
 from kosplade.files import read_yaml
 from kosplade.model.weights import load_trained
 from kosplade.params import load_params
-from kosplade.pretrained.backbone import pretrained_backbone
 from kosplade.pretrained.dense import DenseEncoder
+from kosplade.pretrained.masked_lm import pretrained_backbone
 from kosplade.retrieval.served import load_export
-from kosplade.teacher.teacher import load_teacher
+from kosplade.teacher.scores import load_teacher
 from kosplade.tools.imports import rows
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer

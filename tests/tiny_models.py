@@ -15,11 +15,14 @@ PIECES = 2000
 
 
 def korean_records(count: int) -> list[dict[str, str]]:
-    """Training records: one word of a written query is the query, it and its neighbour the positive."""
+    """Training records: a word of a written query asks for it and its neighbour; every fourth such answer is shared."""
     lines = QUERIES.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["query"] for line in lines]
-    pairs = list(zip(texts[::2], texts[1::2], strict=False))[:count]
-    return [{"query": one.split()[1], "positive": f"{one} {other}"} for one, other in pairs]
+    records = []
+    for number, pair in enumerate(zip(texts[::2], texts[1::2], strict=False)):
+        asking = pair if number % 4 == 0 else pair[:1]
+        records += [{"query": text.split()[1], "positive": " ".join(pair)} for text in asking]
+    return records[:count]
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerBase:
@@ -27,9 +30,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerBase:
     trained = Tokenizer(models.Unigram())
     trained.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     texts = [json.loads(line)["query"] for line in QUERIES.read_text(encoding="utf-8").splitlines()]
-    trainer = trainers.UnigramTrainer(
-        vocab_size=PIECES, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False
-    )
+    trainer = trainers.UnigramTrainer(vocab_size=PIECES, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
     trained.train_from_iterator(texts, trainer)
     pieces = [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"]]
     roles = dict(zip(("bos", "pad", "eos", "unk"), range(4), strict=True))
@@ -37,7 +38,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerBase:
 
 
 def write_tiny_model(folder: Path) -> None:
-    """A BERT of two layers whose logits already favour a position's own piece, so that a dozen steps teach it something.
+    """A BERT of two layers whose logits already favour a position's own piece, so a dozen steps teach it something.
 
     The same folder serves as dense teacher.
     """

@@ -23,8 +23,8 @@ LIGHTER = {
     "prepare": "Lower data.max_passages",
     "idf": "Lower machine.idf_batch_size or machine.idf_processes",
     "teacher": "Lower teacher.batch_size",
-    "verify": "Lower train.batch_size or train.sampled_pieces",
-    "train": "Lower train.batch_size or train.sampled_pieces",
+    "verify": "Lower train.batch_size and raise train.gradient_accumulation_steps, or lower train.sampled_pieces",
+    "train": "Lower train.batch_size and raise train.gradient_accumulation_steps, or lower train.sampled_pieces",
     "baselines": "Lower teacher.batch_size",
     "eval": "Lower eval.batch_size",
 }
@@ -71,8 +71,12 @@ def one_line(name: str, lighter: str, again: str) -> Iterator[None]:
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         yield
+        sys.stdout.flush()
     except UserError as error:
         _fail(f"{error}", 1)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second one
         _fail(f"{name} was interrupted. {again}", 130)

@@ -38,10 +38,6 @@ def test_contributions_add_up_to_the_score(word_tokenizer):
     assert len(rows) == np.count_nonzero(weights_2V[0] * weights_2V[1])
 
 
-def test_nothing_in_common(word_tokenizer):
-    assert contributions(matrix({5: 1.0}), matrix({6: 1.0}), word_tokenizer) == []
-
-
 LONG = "가" * (DOCUMENT_CHARACTERS + 1)
 COLLECTION = Collection(
     document_ids=["d1", "d2", "d3", "d4"],

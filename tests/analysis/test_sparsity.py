@@ -62,10 +62,6 @@ def test_an_empty_vector_counts_zero():
     assert result["document_nnz"] == 0.5
 
 
-def test_all_vectors_empty():
-    assert set(figures([{}], [[0, 4, 1]]).values()) == {0.0}
-
-
 def test_semantic_ratio_skips_texts_without_both_kinds():
     # Only the first text has an unmasked and a masked piece: 2 / 1.
     vectors = [{4: 2.0, 2: 1.0}, {4: 9.0}, {2: 9.0}]

@@ -82,19 +82,12 @@ def test_expansions_below_the_heaviest_are_listed_too(view):
     ]
 
 
-def test_a_repeated_piece_has_the_same_weight_each_time(view):
-    result = view("결제, 결제 결제", {"▁결제": 0.75})
-    assert [(own["start"], own["weight"]) for own in result["own"]] == [(0, 0.75), (2, 0.0), (4, 0.75), (7, 0.75)]
-
-
 def test_spans_point_into_the_text_as_it_was_before_normalisation(view):
     # Blanks are dropped, full-width digits become ASCII, and one sign becomes three pieces of which the first owns it.
     assert spans(view("  결제  １２３", {})) == [("▁결제", "결제"), ("▁123", "１２３")]
-    assert spans(view("㈜한글", {})) == [("▁(", "㈜"), ("주", ""), (")", ""), ("한", "한"), ("글", "글")]
-
-
-def test_a_blank_sign_alone_leaves_the_character_to_the_piece_behind_it(view):
+    # A blank sign alone leaves the character to the piece behind it.
     assert spans(view("가 탭", {})) == [("▁가", "가"), ("▁", ""), ("탭", "탭")]
+    assert spans(view("㈜한글", {})) == [("▁(", "㈜"), ("주", ""), (")", ""), ("한", "한"), ("글", "글")]
 
 
 @pytest.mark.parametrize(

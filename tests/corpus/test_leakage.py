@@ -4,7 +4,6 @@ The evaluation corpus may hold every passage: what is asked for, and what answer
 """
 
 import json
-import shutil
 import unicodedata
 from pathlib import Path
 
@@ -44,22 +43,9 @@ def rows(path):
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory):
-    """The folder of a repository in which the stage prepare has run on the embedded text; tests must not change it."""
-    folder = tmp_path_factory.mktemp("leakage")
-    (folder / "data").mkdir()
-    shutil.copytree(ROOT / "data/queries", folder / "data/queries")
-    shutil.copy(ROOT / "data/sources.yaml", folder / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        prepare.body(load_params(ROOT / "params.yaml"))
-    return folder
-
-
-@pytest.fixture(scope="module")
 def forbidden(embedded):
     """Every val and test query and every passage judged for one: {bare text: text}."""
-    data = embedded / "data/prepared"
+    data = embedded.root / "data/prepared"
     corpus = {row["_id"]: row["text"] for row in rows(data / "corpus.jsonl")}
     asked = {row["_id"]: row["text"] for row in rows(data / "queries.jsonl")}
     texts = []
@@ -82,20 +68,19 @@ def assert_unseen(texts, forbidden):
     assert bare(f"\ufeff {unicodedata.normalize('NFD', some).upper()}\u200b?! ") in forbidden
 
 
-def test_no_held_out_text_is_in_the_training_files(embedded, forbidden):
-    records = [record for file in training_files(embedded / "data/prepared") for record in read_records(file)]
-    for texts in ((r.query for r in records), (r.positive for r in records), (t for r in records for t in r.negatives)):
-        assert_unseen(texts, forbidden)
-
-
-def test_no_held_out_text_is_in_the_memory_mapped_records(embedded, forbidden):
-    records = list(open_triplets(embedded / "data/train.arrow"))
-    for texts in ((r.query for r in records), (r.positive for r in records), (t for r in records for t in r.negatives)):
-        assert_unseen(texts, forbidden)
+def test_no_held_out_text_is_in_the_training_files_or_the_memory_mapped_records(embedded, forbidden):
+    files = training_files(embedded.root / "data/prepared")
+    for records in (
+        [record for file in files for record in read_records(file)],
+        list(open_triplets(embedded.root / "data/train.arrow")),
+    ):
+        assert_unseen((record.query for record in records), forbidden)
+        assert_unseen((record.positive for record in records), forbidden)
+        assert_unseen((text for record in records for text in record.negatives), forbidden)
 
 
 def test_idf_counts_no_held_out_text(embedded, forbidden, monkeypatch):
-    monkeypatch.chdir(embedded)
+    monkeypatch.chdir(embedded.root)
     assert_unseen(idf.documents(0, len(open_triplets(idf.TRIPLETS))), forbidden)
 
 
@@ -120,7 +105,7 @@ def test_the_teacher_is_given_no_held_out_text(embedded, forbidden, monkeypatch)
         given["morphemes"].update(texts)
         return [["형태소"]] * len(texts)
 
-    monkeypatch.chdir(embedded)
+    monkeypatch.chdir(embedded.root)
     monkeypatch.setattr(teacher, "DenseEncoder", Dense)
     monkeypatch.setattr(teacher, "Morphemes", lambda: analyse)
     monkeypatch.setattr(teacher, "save_rows", lambda folder, name, rows_NT: isinstance(rows_NT, csr_matrix))
@@ -131,7 +116,7 @@ def test_the_teacher_is_given_no_held_out_text(embedded, forbidden, monkeypatch)
 
 def test_no_training_text_contains_a_judged_passage_or_most_of_it(embedded, forbidden):
     """Equal texts are not all: of no judged passage are three quarters of all runs of ten letters in one text."""
-    records = list(open_triplets(embedded / "data/train.arrow"))
+    records = list(open_triplets(embedded.root / "data/train.arrow"))
     trained = {text for r in records for text in (r.query, r.positive, *r.negatives)}
     everything = "\0".join(map(bare, trained))
     judged = [text for key, text in forbidden.items() if len(key) >= 40]  # a long query too

@@ -8,8 +8,8 @@ import pytest
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import keep_passages, prepare_embedded
 from kosplade.corpus.sources import manuals
-from kosplade.errors import UserError
 from kosplade.params import load_params
+from kosplade.paths import PREPARED
 from kosplade.records.record import training_files
 from kosplade.records.text import normalised, text_id, text_key
 from kosplade.records.training import KnownAnswers, LeftOut, pair_numbers, read_training
@@ -28,19 +28,8 @@ def _files(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def _prepare(folder, data=DATA):
-    return prepare_embedded(folder, data, QUERIES, SOURCES, lambda line: None)
-
-
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory):
-    """The embedded folder; tests must not change it."""
-    folder = tmp_path_factory.mktemp("embedded")
-    return folder, _prepare(folder)
-
-
 def test_the_folder_is_complete_and_consistent(embedded):
-    folder, (passages, _) = embedded
+    folder, passages = embedded.root / PREPARED, embedded.passages
     corpus = {row["_id"]: row["text"] for row in _rows(folder / "corpus.jsonl")}
     queries = {row["_id"]: row for row in _rows(folder / "queries.jsonl")}
     assert len(corpus) == passages >= DATA.max_passages
@@ -60,22 +49,21 @@ def test_the_folder_is_complete_and_consistent(embedded):
 
 
 def test_written_training_queries_join_the_triplets(embedded):
-    rows = _rows(embedded[0] / "train_questions.jsonl")
-    kept_out = embedded[1][1]
+    rows = _rows(embedded.root / PREPARED / "train_questions.jsonl")
     # A passage that also answers a test query is not trained on, and a query that has no other goes with it.
-    keys = {row["_id"]: text_key(row["text"]) for row in _rows(embedded[0] / "corpus.jsonl")}
+    keys = {row["_id"]: text_key(row["text"]) for row in _rows(embedded.root / PREPARED / "corpus.jsonl")}
     asked = _rows(QUERIES / "train.jsonl")
-    wanted = {row["query"] for row in asked if not kept_out.issuperset(keys[i] for i in row["passages"])}
+    wanted = {row["query"] for row in asked if not embedded.kept_out.issuperset(keys[i] for i in row["passages"])}
     assert {row["query"] for row in rows} == wanted
     assert len(wanted) > 1500
     assert all(len(row["negative"]) == 2 for row in rows)
 
 
 def test_the_reader_has_nothing_to_drop_and_negatives_are_good(embedded):
-    folder, (_, kept_out) = embedded
+    folder = embedded.root / PREPARED
     files, left = training_files(folder), LeftOut()
     pairs_N2 = pair_numbers(files)
-    records = list(read_training(files, kept_out, KnownAnswers(pairs_N2), left))
+    records = list(read_training(files, embedded.kept_out, KnownAnswers(pairs_N2), left))
     assert left.lines() == []
     assert len(records) == len(pairs_N2) > 4500
     judged = {normalised(row["positive"]) for row in _rows(folder / "val.jsonl")}
@@ -85,15 +73,10 @@ def test_the_reader_has_nothing_to_drop_and_negatives_are_good(embedded):
         assert not judged & {normalised(text) for text in (record.positive, *record.negatives)}
 
 
+@pytest.mark.full
 def test_equal_runs_give_equal_bytes(embedded, tmp_path):
-    _prepare(tmp_path)
-    assert _files(tmp_path) == _files(embedded[0])
-
-
-def test_a_change_that_drops_judged_passages_fails_with_their_ids(tmp_path):
-    with pytest.raises(UserError, match=r"^\d+ passages judged in .* are not among the prepared ones: [0-9a-f]{16} "):
-        _prepare(tmp_path, DATA.model_copy(update={"max_passages": 2000}))
-    assert not list(tmp_path.iterdir())
+    prepare_embedded(tmp_path, DATA, QUERIES, SOURCES, lambda line: None)
+    assert _files(tmp_path) == _files(embedded.root / PREPARED)
 
 
 def test_reading_order_does_not_matter_and_the_limit_only_shortens():
@@ -101,8 +84,3 @@ def test_reading_order_does_not_matter_and_the_limit_only_shortens():
     kept = [passage.text for passage in keep_passages(documents, 0, 300)]
     assert kept == [passage.text for passage in keep_passages(documents[::-1], 0, 300)]
     assert {split_of(document) for document in documents} == {"train", "val", "test"}
-
-
-def test_one_negative_is_a_string(tmp_path):
-    _prepare(tmp_path, DATA.model_copy(update={"hard_negatives": 1}))
-    assert all(isinstance(row.get("negative", ""), str) for row in _rows(tmp_path / "train_payments.jsonl"))

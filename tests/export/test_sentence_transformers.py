@@ -73,14 +73,9 @@ def test_vectors_are_ours(export, place, way):
     np.testing.assert_allclose(documents_NV, ours.documents(TEXTS, "test", np.arange(40)).toarray(), atol=1e-4)
     assert not queries_QV[:, HIDDEN].any()
     assert not documents_NV[:, HIDDEN].any()
+    np.testing.assert_allclose(documents_NV, huggingface.plain_vectors(export, TEXTS, 8).numpy(), atol=1e-4)
     # A text without a task is a document.
     np.testing.assert_allclose(theirs.encode(TEXTS).to_dense().numpy(), documents_NV, atol=1e-6)
-
-
-def test_a_query_of_looked_up_pieces(export):
-    row = load(export / INFERENCE_FREE).encode_query("w10 w5 w5 w6").to_dense().numpy()
-    assert np.flatnonzero(row).tolist() == [5, 10]  # cut before w6; w5 counts once
-    np.testing.assert_allclose(row[[5, 10]], [0.5, 1.0])
 
 
 @pytest.mark.parametrize(("place", "way"), [("", "encoded"), (INFERENCE_FREE, "inference_free")])
@@ -113,11 +108,6 @@ def test_weights_are_there_once(export):
     assert not any(path.is_symlink() for path in export.rglob("*"))
 
 
-def test_transformers_still_loads_it(export):
-    vectors_NV = huggingface.plain_vectors(export, TEXTS, 8).numpy()
-    np.testing.assert_allclose(vectors_NV, load(export).encode_document(TEXTS).to_dense().numpy(), atol=1e-4)
-
-
 @pytest.mark.parametrize("place", ["", INFERENCE_FREE])
 def test_the_library_itself_writes_the_same(export, place, tmp_path):
     saved = tmp_path / "saved"
@@ -135,23 +125,16 @@ def test_the_library_itself_writes_the_same(export, place, tmp_path):
 
 
 def test_the_cards_code_runs(export, capsys):
-    blocks = sample_card(query=5, document=8).split("```python\n")[1:]
-    names = [{"folder": str(export)} for _ in blocks]
-    for block, scope in zip(blocks, names, strict=True):
-        exec(block.split("```")[0], scope)
+    blocks = [block.split("```")[0] for block in sample_card(query=5, document=8).split("```python\n")[1:]]
+    scopes = [{"folder": str(export)} for _ in blocks]
+    text = "w10 w5 w7 w5 w6"  # w7 is hidden, w6 is cut
+    for block, scope in zip(blocks, scopes, strict=True):
+        exec(block.replace("카드 결제 취소", text), scope)
     assert capsys.readouterr().out.count("tensor([[") == 2
-    assert names[1]["weights"].shape == (40,)
-    # The card's words are unknown to this tokenizer, so no piece of the query has a weight: see the next test.
-    assert names[2]["body"] == {"query": {"neural_sparse": {"features": {"query_tokens": {}}}}}
-
-
-def test_the_cards_opensearch_query_is_the_clients(export):
-    block = sample_card(query=5, document=8).split("```python\n")[-1].split("```")[0]
-    scope = {"folder": str(export)}
-    exec(block.replace("카드 결제 취소", "w10 w5 w7 w5 w6"), scope)  # w7 is hidden, w6 is cut
-    vector = served(export).queries(["w10 w5 w7 w5 w6"], "test")["inference_free"]
-    assert scope["tokens"] == pytest.approx(to_boosts(vector))
-    assert scope["tokens"] == {"p5": 0.5, "p10": 1.0}
+    assert scopes[1]["weights"].shape == (40,)
+    # The query for OpenSearch is that of our client.
+    assert scopes[2]["tokens"] == {"p5": 0.5, "p10": 1.0}
+    assert scopes[2]["tokens"] == pytest.approx(to_boosts(served(export).queries([text], "test")["inference_free"]))
 
 
 def test_a_folder_without_weights(export, word_tokenizer):

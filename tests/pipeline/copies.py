@@ -1,5 +1,6 @@
 """Clones of the repository under test, run by the real DVC, and further copies of one that has run."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dvc.repo import Repo
 
 ROOT = Path(__file__).parents[2]
 # .venv/.ready counts as old: make neither installs an environment nor runs a target again because of it.
@@ -88,7 +90,8 @@ class Clone:
 
     def changed(self) -> set[str]:
         """Stages that DVC would run for a reason of their own (not because of an earlier stage)."""
-        return {name for name in json.loads(self.run("dvc", "status", "--json").stdout) if name in stages()}
+        with contextlib.chdir(self.folder), Repo() as repo:
+            return set(repo.status()) & set(stages())
 
     def set(self, key: str, value: object) -> None:
         """Change one parameter."""

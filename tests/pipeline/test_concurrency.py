@@ -1,4 +1,4 @@
-"""Several experiments at once: each result is that of its own parameters.
+"""Several experiments at once, and a queue of which one is killed: each result is that of its own parameters.
 
 `train.save_steps` decides nothing, so a run that changes it alone must end with the figures of the small clone.
 """
@@ -11,37 +11,46 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
-from pipeline.copies import Copy, copy_of, wait_for
+from pipeline.copies import Clone, copy_of, wait_for
 
+pytestmark = pytest.mark.full
 CURVES = "metrics/train/metrics.json"
 TRAIN = ("dvc", "exp", "run", "--single-item")
-RUNS = {"same": ("train.save_steps=60",), "other": ("seed=7",)}
-
-
-def settings(values: tuple[str, ...]) -> list[str]:
-    return [part for value in values for part in ("-S", value)]
-
-
-def params_of(copy: Copy, name: str) -> dict:
-    return yaml.safe_load(copy.git("show", f"{copy.experiments()[name]}:params.yaml"))
-
-
-def figures_of(copy: Copy, name: str) -> dict:
-    return json.loads(copy.git("show", f"{copy.experiments()[name]}:{CURVES}"))
-
-
-def state(copy: Copy) -> dict[str, bytes]:
-    """The workspace: what Git says of it, and the bytes of what a training writes."""
-    files = [*copy.folder.glob("outputs/train_v25/*"), *copy.folder.glob("metrics/**/*.*")]
-    return {str(path): path.read_bytes() for path in files} | {"git": copy.git("status", "--porcelain").encode()}
+RUNS = {"same": "train.save_steps=6", "other": "seed=7"}
+QUEUE = {"first": "seed=8", "killed": "seed=9", "last": "train.save_steps=2"}
 
 
 @pytest.fixture(scope="module")
 def copy(small, tmp_path_factory):
     copy = copy_of(small, tmp_path_factory.mktemp("concurrency") / "repository")
     yield copy
+    copy.run("dvc", "queue", "stop", "--kill", check=False)
     copy.end_processes()
+
+
+def state(copy: Clone) -> dict[str, bytes]:
+    """The workspace: what Git says of it, and the bytes of what a training writes."""
+    files = [*copy.folder.glob("outputs/train_v25/*"), *copy.folder.glob("metrics/**/*.*")]
+    return {str(path): path.read_bytes() for path in files} | {"git": copy.git("status", "--porcelain").encode()}
+
+
+def trainings(copy: Clone) -> dict[int, int]:
+    """Process ids of the trainings in copies that DVC has made, by the seed that they read."""
+    found = {}
+    for pid, command in copy.processes().items():
+        try:
+            params = Path(os.readlink(f"/proc/{pid}/cwd"), "params.yaml")
+            if "kosplade.stages.train" in command.split()[1:3] and params.exists():
+                found[int(re.search(r"^seed: (\d+)", params.read_text(), re.MULTILINE)[1])] = pid
+        except OSError:  # it ended while it was looked at
+            continue
+    return found
+
+
+def folder_in(log: Path) -> str | None:
+    """Where a training says that it keeps its checkpoints; None before it has said so."""
+    found = re.search(r"checkpoints every \d+ steps in (.+)", log.read_text())
+    return found and found[1]
 
 
 @pytest.fixture(scope="module")
@@ -52,60 +61,44 @@ def together(copy, tmp_path_factory) -> dict:
     running: dict[str, subprocess.Popen] = {}
     seen = {}
     try:
-        for name, values in RUNS.items():  # while DVC sets up the first copy it lets no second one begin
-            process = copy.start(logs / name, *TRAIN, "--temp", "-n", name, *settings(values), "train")
+        for name, value in RUNS.items():  # while DVC sets up the first copy it lets no second one begin
+            log = logs / name
+            process = copy.start(*TRAIN, "--temp", "-n", name, "-S", value, "train", log=log)
             running[name] = process
-            wait_for(lambda name=name, process=process: process.poll() is not None or folder_in(logs / name))
-            assert process.poll() is None, (logs / name).read_text()
+            wait_for(lambda log=log, process=process: process.poll() is not None or folder_in(log))
             os.killpg(process.pid, signal.SIGSTOP)
         seen["folders"] = [folder_in(logs / name) for name in RUNS]
-        seen["twin"] = copy.run(*TRAIN, "--temp", "-n", "twin", *settings(RUNS["other"]), "train", check=False)
+        seen["twin"] = copy.run(*TRAIN, "--temp", "-n", "twin", "-S", RUNS["other"], "train", check=False)
         seen["show"] = copy.run("dvc", "exp", "show", "--json", check=False)
         seen["diff"] = copy.run("dvc", "metrics", "diff", "--all", "--json", "HEAD", check=False)
     finally:
         for process in running.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGCONT)
+            os.killpg(process.pid, signal.SIGCONT)
     seen["ended"] = {name: process.wait(timeout=240) for name, process in running.items()}
-    seen["said"] = {name: (logs / name).read_text() for name in RUNS}
     return seen | {"before": before, "after": state(copy)}
 
 
-def folder_in(log: Path) -> str | None:
-    """Where a training says that it keeps its checkpoints; None before it has said so."""
-    found = re.search(r"checkpoints every \d+ steps in (.+)", log.read_text())
-    return found and found.group(1)
-
-
 def test_two_experiments_at_once_are_those_of_their_own_parameters(copy, together):
-    assert together["ended"] == {"same": 0, "other": 0}, together["said"]
-    assert all("Running stage 'train'" in said for said in together["said"].values())
-    assert (params_of(copy, "same")["seed"], params_of(copy, "same")["train"]["save_steps"]) == (42, 60)
-    assert (params_of(copy, "other")["seed"], params_of(copy, "other")["train"]["save_steps"]) == (7, 50)
-    assert figures_of(copy, "same") == json.loads((copy.folder / CURVES).read_text())
-    assert figures_of(copy, "other")["loss"] != figures_of(copy, "same")["loss"]
-
-
-def test_the_workspace_is_not_touched_by_them(together):
+    assert together["ended"] == {"same": 0, "other": 0}
+    assert copy.of_experiment("same", "params.yaml")["train"]["save_steps"] == 6
+    assert copy.of_experiment("other", "params.yaml")["seed"] == 7
+    assert copy.of_experiment("same", CURVES) == json.loads((copy.folder / CURVES).read_text())
+    assert copy.of_experiment("other", CURVES)["loss"] != copy.of_experiment("same", CURVES)["loss"]
     assert together["after"] == together["before"]
 
 
 def test_other_parameters_have_checkpoints_of_their_own(copy, together):
-    """Compared while both train. Afterwards there is nothing left of them."""
-    root = Path(copy.variables["KOSPLADE_CHECKPOINTS"])
     assert len(set(together["folders"])) == 2
-    assert {Path(folder).parent for folder in together["folders"]} == {root}
-    assert list(root.iterdir()) == []
+    assert {Path(folder).parent for folder in together["folders"]} == {copy.checkpoints}
+    assert list(copy.checkpoints.iterdir()) == []  # nothing is left of them
 
 
 def test_an_equal_run_at_the_same_time_is_refused_in_one_line(copy, together):
     """Two that write the same checkpoints would destroy them; `other` ended as if its twin had never been."""
-    twin = together["twin"]
-    assert twin.returncode
-    [line] = [line for line in twin.stderr.splitlines() if line.startswith("Error:")]
-    assert "another process trains with these parameters. Wait for it, or stop it." in line
+    done = together["twin"]
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("Error:")]
+    assert "another process trains with these parameters" in line
     assert together["folders"][1] in line
-    assert "Traceback" not in twin.stderr
     assert "twin" not in copy.experiments()
 
 
@@ -114,3 +107,30 @@ def test_experiments_and_metrics_are_read_while_others_run(copy, together):
     [now, *_] = json.loads(together["show"].stdout)
     assert now["data"]["metrics"]["metrics/eval.json"]["data"] == copy.metrics()["eval.json"]
     assert json.loads(together["diff"].stdout)["metrics/eval.json"]["documents"]["diff"] == 0
+
+
+def tasks(copy: Clone) -> dict[str, str]:
+    """What `dvc queue status` says of each: name and state."""
+    lines = copy.run("dvc", "queue", "status").stdout.splitlines()
+    return {words[1]: words[-1] for words in map(str.split, lines) if len(words) > 2 and words[1] in QUEUE}
+
+
+def test_one_of_a_queue_is_killed_and_the_others_are_as_if_it_had_never_been(copy, together):
+    before = state(copy)
+    for name, value in QUEUE.items():
+        copy.run(*TRAIN, "--queue", "-n", name, "-S", value, "train")
+    # The worker keeps the output of the command that starts it open: a pipe would be read until the queue is empty.
+    assert copy.start("dvc", "queue", "start", "-j", "1", log=copy.folder.parent / "log").wait(timeout=240) == 0
+    wait_for(lambda: 9 in trainings(copy))
+    os.kill(trainings(copy)[9], signal.SIGKILL)
+    wait_for(lambda: sum(one in {"Success", "Failed"} for one in tasks(copy).values()) == len(QUEUE))
+    assert tasks(copy) == {"first": "Success", "killed": "Failed", "last": "Success"}
+    assert {"first", "last"} <= set(copy.experiments())
+    assert "killed" not in copy.experiments()
+    assert state(copy) == before
+    assert copy.of_experiment("first", "params.yaml")["seed"] == 8
+    assert copy.of_experiment("last", CURVES) == json.loads((copy.folder / CURVES).read_text())
+    # It runs when it is asked for again.
+    copy.run(*TRAIN, "--temp", "-n", "killed", "-S", QUEUE["killed"], "train")
+    assert len({copy.of_experiment(name, CURVES)["loss"] for name in QUEUE}) == 3
+    assert list(copy.checkpoints.iterdir()) == []

@@ -1,33 +1,20 @@
-"""What one clone has measured another gets by `dvc pull`, experiments included, and runs nothing again."""
+"""What one clone has measured another gets by `dvc pull`, a user's data, models and experiments included."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
-from pipeline.conftest import Clone
+from pipeline.copies import Clone, copy_of
+
+pytestmark = pytest.mark.full
 
 
-@pytest.fixture(scope="module")
-def shared(small, tmp_path_factory):
-    """(the small clone, pushed to a Git and a DVC remote of its own; a function that clones it as a colleague does)."""
-    place = tmp_path_factory.mktemp("shared")
-    subprocess.run(["git", "clone", "-q", "--bare", str(small.folder), str(place / "origin.git")], check=True)
-    before = small.run("git", "remote", "get-url", "origin").stdout.strip()
-    small.run("git", "remote", "set-url", "origin", str(place / "origin.git"))
-    small.run("dvc", "remote", "modify", "--local", "local", "url", str(place / "remote"))
-    small.run("dvc", "push")
-
-    def colleague(name: str) -> Clone:
-        subprocess.run(["git", "clone", "-q", str(place / "origin.git"), str(place / name)], check=True)
-        clone = Clone(place / name)
-        clone.identify()
-        clone.run("dvc", "remote", "modify", "--local", "local", "url", str(place / "remote"))
-        clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
-        return clone
-
-    yield small, colleague
-    small.run("git", "remote", "set-url", "origin", before)
-    small.run("dvc", "remote", "modify", "--local", "local", "url", "nowhere")
+def reach(clone: Clone, place: Path) -> None:
+    """Give a clone the Git and the DVC remote of the test."""
+    clone.identify()
+    clone.git("remote", "set-url", "origin", str(place / "origin.git"))
+    clone.run("dvc", "remote", "modify", "--local", "local", "url", str(place / "remote"))
+    clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
 
 
 def test_the_default_remote_is_there_without_any_setting(small):
@@ -35,23 +22,23 @@ def test_the_default_remote_is_there_without_any_setting(small):
     assert listed == ["local", str(Path("~/.cache/kosplade/remote").expanduser()), "(default)"]
 
 
-def test_a_second_clone_pulls_everything_and_reruns_nothing(shared):
-    small, colleague = shared
-    clone = colleague("second")
-    clone.run("dvc", "pull")
-    assert clone.repro() == set()
-    assert clone.metrics() == small.metrics()
-    for name in ("huggingface/v25/best/idf.json", "outputs/train_v25/model.safetensors", "data/train.arrow"):
-        assert (clone.folder / name).stat().st_size == (small.folder / name).stat().st_size
+def test_a_colleague_pulls_all_of_it_and_runs_nothing_again(small, tmp_path):
+    subprocess.run(["git", "clone", "-q", "--bare", str(small.folder), str(tmp_path / "origin.git")], check=True)
+    mine = copy_of(small, tmp_path / "mine")
+    reach(mine, tmp_path)
+    mine.run("dvc", "push")
+    mine.run("dvc", "exp", "run", "-n", "shared-one", "-S", "eval.sparsity_documents=20")
+    mine.run("dvc", "exp", "push", "origin", "shared-one")
 
-
-def test_an_experiment_is_pushed_and_pulled(shared):
-    small, colleague = shared
-    small.run("dvc", "exp", "run", "-n", "shared-one", "-S", "eval.sparsity_documents=20")
-    small.restore()
-    small.run("dvc", "exp", "push", "origin", "shared-one")
-    clone = colleague("third")
-    clone.run("dvc", "exp", "pull", "origin", "shared-one")
-    clone.run("dvc", "exp", "apply", "shared-one")
-    assert "sparsity_documents" in clone.run("git", "diff", "params.yaml").stdout
-    assert clone.repro() == set()
+    subprocess.run(["git", "clone", "-q", str(tmp_path / "origin.git"), str(tmp_path / "other")], check=True)
+    other = Clone(tmp_path / "other")
+    reach(other, tmp_path)
+    other.run("dvc", "pull")
+    assert other.repro() == set()
+    assert other.metrics() == small.metrics()
+    for name in ("data/v24.0/train_mine.jsonl", "data/models/tiny/model.safetensors", "huggingface/v25/best/idf.json"):
+        assert (other.folder / name).read_bytes() == (small.folder / name).read_bytes()
+    other.run("dvc", "exp", "pull", "origin", "shared-one")
+    other.run("dvc", "exp", "apply", "shared-one")
+    assert "sparsity_documents: 20" in (other.folder / "params.yaml").read_text()
+    assert other.repro() == set()

@@ -7,11 +7,8 @@ from kosplade.pretrained.unigram import nmt_nfkc_charsmap
 SENTENCE = "서울에서 맛있는 식당을 추천해주세요"
 
 
-def test_the_split_of_a_sentence(tokenizer):
-    assert tokenizer.tokenize(SENTENCE) == ["▁서울", "에서", "▁맛있는", "▁식", "당", "을", "▁추천", "해주세요"]
-
-
 def test_special_pieces_stand_around_a_text(tokenizer):
+    assert tokenizer.tokenize(SENTENCE) == ["▁서울", "에서", "▁맛있는", "▁식", "당", "을", "▁추천", "해주세요"]
     ids = tokenizer(SENTENCE)["input_ids"]
     assert (ids[0], ids[-1], len(ids)) == (tokenizer.bos_token_id, tokenizer.eos_token_id, 10)
     assert tokenizer(SENTENCE, add_special_tokens=False)["input_ids"] == ids[1:-1]

@@ -38,32 +38,21 @@ def test_what_was_written_is_read_in_its_order(path):
     triplets = write(path, RECORDS)
     assert len(triplets) == 3
     assert list(triplets) == RECORDS
-    assert isinstance(triplets[0].negatives, tuple)
+    assert triplets[-1] == RECORDS[2]
+    with pytest.raises(IndexError):
+        triplets[3]
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS_A_BATCH - 1, ROWS_A_BATCH, ROWS_A_BATCH + 1, 2 * ROWS_A_BATCH + 7])
+@pytest.mark.parametrize("count", [0, 1, ROWS_A_BATCH, 2 * ROWS_A_BATCH + 7])
 def test_random_access_equals_sequential_access(path, count):
     records = many(count)
     triplets = write(path, records)
     assert list(triplets) == records
     picked = [*range(max(0, count - 3), count), *np.random.default_rng(0).permutation(count)[:200]]
     assert [triplets[i] for i in picked] == [records[i] for i in picked]
-
-
-def test_places_outside_and_places_that_are_none(path):
-    triplets = write(path, RECORDS)
-    assert triplets[-1] == RECORDS[2]
-    with pytest.raises(IndexError):
-        triplets[3]
-    with pytest.raises(TypeError):
-        triplets[0:2]
-
-
-def test_a_worker_process_gets_a_map_and_no_copy(path):
-    triplets = write(path, many(5000))
-    sent = pickle.dumps(triplets)
-    assert len(sent) < 4096 < path.stat().st_size
-    assert list(pickle.loads(sent)) == list(triplets)
+    sent = pickle.dumps(triplets)  # a worker process gets a map and no copy
+    assert len(sent) < 4096
+    assert list(pickle.loads(sent)) == records
 
 
 def test_equal_records_give_equal_bytes_and_batches_hold_some_thousand(path, tmp_path):
@@ -73,22 +62,6 @@ def test_equal_records_give_equal_bytes_and_batches_hold_some_thousand(path, tmp
     with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)
         assert [len(reader.get_batch(n)) for n in range(3)] == [ROWS_A_BATCH, ROWS_A_BATCH, 7]
-
-
-def test_records_are_streamed(path):
-    written = 0
-
-    def stream():
-        nonlocal written
-        for record in many(3 * ROWS_A_BATCH):
-            yield record
-            written += 1
-            if written == 2 * ROWS_A_BATCH + 1:
-                # Two whole batches have left for the file, which has no name yet.
-                assert next(path.parent.glob(".train.arrow.*/train.arrow")).stat().st_size > 100_000
-                assert not path.exists()
-
-    assert write_triplets(path, stream()) == 3 * ROWS_A_BATCH
 
 
 def test_a_failure_leaves_the_earlier_file(path):
@@ -111,18 +84,11 @@ def message(action) -> str:
     return str(error.value)
 
 
-def test_a_missing_file_names_the_command(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    assert message(lambda: open_triplets("data/train.arrow")) == "data/train.arrow not found. Run: dvc repro prepare"
-
-
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda data: data[:-1],
         lambda data: data[: len(data) // 2],
         lambda data: b"\0" * (len(data) - 8) + data[-8:],
-        lambda data: data[:-8],
         lambda data: data + b"\0",
         lambda data: b"not an Arrow file",
         lambda data: b"",
@@ -136,13 +102,13 @@ def test_a_damaged_file(path, damage):
     assert text.endswith("Run: dvc repro -f prepare")
 
 
-def test_another_table(path):
+def test_another_table_and_no_file(path):
     table = pa.table({"query": ["q"], "answer": ["a"]})
     with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, table.schema) as writer:
         writer.write_table(table)
-    assert message(lambda: open_triplets(path)) == (
-        f"{path} cannot be read (its columns are query, answer). Run: dvc repro -f prepare"
-    )
+    assert "its columns are query, answer" in message(lambda: open_triplets(path))
+    path.unlink()
+    assert message(lambda: open_triplets(path)).endswith("not found. Run: dvc repro prepare")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +117,6 @@ def test_another_table(path):
         ("질문".encode(), b"\xff" * 6),
         # The three offsets into the queries "질문 하나", "q2", "줄\n바꿈", after the leading 0.
         (np.int32([13, 15, 25]).tobytes(), np.int32([1 << 30, 15, 25]).tobytes()),
-        (np.int32([13, 15, 25]).tobytes(), np.int32([-5, 15, 25]).tobytes()),
     ],
 )
 def test_a_damaged_record_is_an_error_when_it_is_read(path, found, damage):

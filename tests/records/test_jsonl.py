@@ -46,19 +46,6 @@ def test_a_bad_line_is_named_with_blank_lines_counted(tmp_path, line, problem):
     assert "\n" not in str(error.value)
 
 
-def test_lines_before_a_bad_one_are_read(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_bytes(GOOD + b"\nbroken\n")
-    rows = read_jsonl(path)
-    assert next(rows) == {"query": "질문"}
-    with pytest.raises(UserError):
-        next(rows)
-
-
-def test_fields_that_are_not_required_may_be_anything(tmp_path):
-    assert read(tmp_path, b'{"query": 5}', required=()) == [{"query": 5}]
-
-
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.jsonl cannot be opened"):
         list(read_jsonl(tmp_path / "none.jsonl"))

@@ -24,11 +24,6 @@ def test_foreign_words_numbers_and_characters_are_lower_cased(morphemes):
     assert morphemes(["API 키를 24개 만든 學校"]) == [["api", "키", "24", "개", "만들", "學校"]]
 
 
-def test_results_are_parallel_to_the_texts(morphemes):
-    texts = [f"{number}번 출구" for number in range(500)]
-    assert [words[0] for words in morphemes(texts)] == [str(number) for number in range(500)]
-
-
 def test_texts_without_content_are_empty(morphemes):
     assert morphemes(["", "  ", "?!", "환불"]) == [[], [], [], ["환불"]]
     assert morphemes([]) == []

@@ -49,8 +49,5 @@ def test_no_data_names_the_folder_and_the_remedy(tmp_path, names):
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=f"{tmp_path} .*data.source=embedded"):
         training_files(tmp_path)
-
-
-def test_a_missing_folder_is_no_data(tmp_path):
     with pytest.raises(UserError, match="has no train_"):
         training_files(tmp_path / "absent")

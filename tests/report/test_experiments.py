@@ -98,10 +98,9 @@ def lines_of(error: pytest.ExceptionInfo) -> str:
 def test_an_unknown_name_says_how_to_make_it(repository):
     with pytest.raises(UserError) as error:
         load("v25")
-    assert lines_of(error) == "no experiment or revision 'v25'. Run: make exp-v25"
-    with pytest.raises(UserError) as error:
+    assert lines_of(error).endswith("'v25'. Run: make exp-v25")
+    with pytest.raises(UserError, match="'--all'"):
         load("--all")
-    assert "no experiment or revision '--all'" in lines_of(error)
 
 
 def test_an_experiment_older_than_the_files_is_named(repository):
@@ -112,7 +111,7 @@ def test_an_experiment_older_than_the_files_is_named(repository):
         load("v25")
     assert "metrics/cost.json" in lines_of(error)
     assert lines_of(error).endswith("Run: make exp-v25")
-    with pytest.raises(UserError, match=r"metrics/cost\.json: No such file or directory\)\. Run: dvc repro"):
+    with pytest.raises(UserError, match=r"metrics/cost\.json: .* Run: dvc repro"):
         load("workspace")
 
 

@@ -1,6 +1,5 @@
 """The report of a pull request by the real Git and DVC: a pipeline of one stage whose figures follow a parameter."""
 
-import json
 import os
 import subprocess
 import sys
@@ -127,14 +126,13 @@ def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
 def test_what_git_or_dvc_cannot_read_is_one_line(repository):
     unknown = repository.report("nowhere")
     assert unknown.returncode == 1
-    assert unknown.stderr == "Error: git merge-base nowhere HEAD: fatal: Not a valid object name nowhere\n"
+    assert unknown.stderr.startswith("Error: git merge-base nowhere HEAD: ")
     metrics = repository.folder / "metrics/sparsity.json"
     text = metrics.read_text()
     metrics.write_text("{")
     broken = repository.report()
     metrics.write_text(text)
     assert (broken.returncode, broken.stdout) == (1, "")
-    assert broken.stderr.startswith("Error: dvc metrics diff ")
-    assert broken.stderr.endswith("'workspace'. Run: dvc repro\n")
-    assert broken.stderr.count("\n") == 1
-    assert json.loads(text)
+    [line] = broken.stderr.splitlines()
+    assert line.startswith("Error: dvc metrics diff ")
+    assert line.endswith("Run: dvc repro")

@@ -5,10 +5,6 @@ import pytest
 from kosplade.retrieval.bootstrap import interval
 
 
-def test_equal_values_have_no_width():
-    assert interval([0.25] * 7, seed=0) == (0.25, 0.25)
-
-
 def test_two_values():
     # Resampled means of (0, 1): 0, .5 and 1 with 1/4, 1/2, 1/4. The 2.5 % and 97.5 % quantiles are 0 and 1;
     # the 30 % and 70 % quantiles are both .5.
@@ -31,8 +27,3 @@ def test_the_seed_fixes_the_interval():
     values = [0.1, 0.7, 0.3, 0.9, 0.2]
     assert interval(values, seed=1) == interval(values, seed=1)
     assert interval(values, seed=1) != interval(values, seed=2)
-
-
-def test_no_values():
-    with pytest.raises(ValueError, match="at least one value"):
-        interval([], seed=0)

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.retrieval import cost
-from kosplade.retrieval.cost import exact_speed, index_bytes, retrieval_flops, serving_cost, speed
+from kosplade.retrieval.cost import index_bytes, serving_cost, speed
 
 DOCUMENTS_NV = csr_matrix([[1.0, 2.0, 0.0, 0.0], [0.0, 3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 QUERIES_QV = csr_matrix([[1.0, 1.0, 0.0, 0.0], [0.0, 2.0, 0.0, 5.0]])
@@ -17,9 +17,7 @@ def test_index_bytes():
     # 3 postings of 8 bytes, and pieces 0 and 1 with an offset of 8 each.
     assert index_bytes(DOCUMENTS_NV) == 3 * 8 + 2 * 8
     assert index_bytes(csr_matrix((0, 4))) == 0
-
-
-def test_a_stored_zero_is_no_posting():
+    # A stored zero is no posting.
     documents_NV = csr_matrix((np.float32([1, 0]), [2, 3], [0, 2]), shape=(1, 4))
     assert index_bytes(documents_NV) == 8 + 8
     assert serving_cost(QUERIES_QV, documents_NV)["document_nnz"] == 1.0
@@ -33,7 +31,6 @@ def test_serving_cost():
         "flops": round(1 / 6 + 2 / 3, 6),
         "index_bytes": 40,
     }
-    assert {type(value) for value in serving_cost(QUERIES_QV, DOCUMENTS_NV).values()} == {float, int}
 
 
 @pytest.fixture
@@ -48,15 +45,3 @@ def test_speed_is_that_of_the_median_call():
     calls = []
     assert speed(lambda: calls.append(1), num_queries=10) == 5.0
     assert len(calls) == 3
-
-
-@pytest.mark.usefixtures("clock")
-def test_exact_speed_counts_queries():
-    assert exact_speed(QUERIES_QV, DOCUMENTS_NV, depth=2) == 1.0
-
-
-def test_retrieval_flops():
-    queries_QV = csr_matrix([[1.0, 0.0, 2.0], [0.0, 0.0, 1.0]])
-    documents_NV = csr_matrix([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 7.0]])
-    # p_q = (1/2, 0, 1), p_d = (1, 1/4, 1/4): 1/2 + 0 + 1/4
-    assert retrieval_flops(queries_QV, documents_NV) == 0.75

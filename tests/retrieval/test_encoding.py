@@ -17,10 +17,6 @@ def test_each_distinct_piece_counts_its_weight_once():
     assert queries.nnz == 3
 
 
-def test_no_queries():
-    assert inference_free([], WEIGHT_V).shape == (0, 5)
-
-
 def test_without_takes_unserved_pieces_out_of_a_copy():
     vectors = csr_matrix(np.float32([[1, 2, 0, 4], [0, 5, 0, 0]]))
     kept = without(vectors, np.array([False, True, True, False]))
@@ -36,9 +32,6 @@ def test_used_pieces_are_enough_for_the_scores():
     assert pieces.tolist() == [1, 3, 4]
     documents = np.arange(10.0).reshape(2, 5)
     cut = np.where(np.isin(np.arange(5), pieces), documents, 0)
+    assert used_pieces(csr_matrix((2, 5))).tolist() == []
     assert (first @ cut.T).tolist() == (first @ documents.T).tolist()
     assert (second @ cut.T).tolist() == (second @ documents.T).tolist()
-
-
-def test_queries_that_use_nothing():
-    assert used_pieces(csr_matrix((2, 5))).tolist() == []

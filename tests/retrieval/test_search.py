@@ -36,23 +36,6 @@ def test_equals_dense_search_with_ties(monkeypatch, depth, block):
     assert (ids[3] == -1).all()
 
 
-def test_equals_dense_search_on_real_weights():
-    rng = np.random.default_rng(0)
-    queries_QV, documents_NV = (
-        (rng.random((rows, 50)) * (rng.random((rows, 50)) < 0.3)).astype(np.float32) for rows in (20, 200)
-    )
-    ids, scores = search(csr_matrix(queries_QV), csr_matrix(documents_NV), 10)
-    expected_ids, expected_scores = by_numpy(queries_QV, documents_NV, 10)
-    np.testing.assert_array_equal(ids, expected_ids)
-    np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
-
-
-def test_a_tie_at_the_cut_goes_to_the_earlier_document():
-    ids, scores = search(csr_matrix([[1.0]]), csr_matrix([[0.5], [2.0], [2.0], [2.0]]), 2)
-    assert ids.tolist() == [[1, 2]]
-    assert scores.tolist() == [[2.0, 2.0]]
-
-
 def test_places_beyond_the_collection_are_empty():
     # Document 1 scores 0: it is not retrieved although there is room.
     ids, scores = search(csr_matrix([[1.0, 0.0]]), csr_matrix([[2.0, 0.0], [0.0, 3.0]]), 4)
@@ -88,7 +71,4 @@ def test_dense_search_places_beyond_the_last_document_are_empty():
     ids, scores = dense_search(np.float32([[1, 0]]), DOCUMENTS[:2], 3)
     assert ids.tolist() == [[0, 1, -1]]
     assert scores.tolist() == [[1, 0, 0]]
-
-
-def test_depth_cuts_a_dense_search():
     assert dense_search(np.float32([[1, 0]]), DOCUMENTS, 2)[0].tolist() == [[0, 3]]

@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 
-from kosplade.retrieval import significance
-from kosplade.retrieval.significance import PERMUTATIONS, gains, holm, randomisation_test, randomisation_tests
-
-
-def test_no_difference_at_all():
-    assert randomisation_test([0.0] * 5, seed=0) == 1.0
+from kosplade.retrieval.significance import gains, holm, randomisation_test, randomisation_tests
 
 
 @pytest.mark.parametrize(
     ("differences", "share"),
     [
+        ([0.0] * 5, 1.0),
         ([0.5], 1.0),  # either sign is as far from 0
         ([1.0, 1.0], 2 / 4),  # ++ and --
         ([1.0, 1.0, 1.0], 2 / 8),
@@ -37,11 +33,6 @@ def test_signings_that_only_differ_in_summation_are_ties():
     assert randomisation_test([0.3, 0.2, 0.1], seed=0) == pytest.approx(2 / 8, abs=0.018)
 
 
-def test_the_smallest_p_is_that_of_the_observed_signs_alone():
-    # 2 of 2^200 signings are as far: none is drawn.
-    assert randomisation_test([1.0] * 200, seed=0) == 1 / (1 + PERMUTATIONS)
-
-
 def test_a_large_sample_is_about_normal():
     # 400 differences of +-1, mean .1: 0.1 * sqrt(400) = 2 deviations (of 1 under random signs), p = .0455.
     # 2 * .0228; the sum moves in steps of 2 of 20, so half a step more: 2 * P(z >= 1.95) = .0512.
@@ -57,26 +48,10 @@ def test_the_direction_does_not_matter_and_the_seed_fixes_p():
     assert randomisation_test(values, seed=4) != p
 
 
-def test_blocks_change_no_more_than_chance(monkeypatch):
-    values = [0.5, 0.25, -0.5, 1.0, 0.0, 0.75]
-    whole = randomisation_test(values, seed=5)
-    monkeypatch.setattr(significance, "BLOCK", 6 * 333)  # 10,000 is no multiple of 333
-    assert randomisation_test(values, seed=5) == pytest.approx(whole, abs=0.03)
-
-
-def test_no_differences():
-    with pytest.raises(ValueError, match="at least one difference"):
-        randomisation_test([], seed=0)
-
-
 def test_holm_by_the_textbook():
     # .005 * 4, .01 * 3, .03 * 2, and .04 * 1 = .04, which may not be below .06.
     assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}) == {"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02}
-    assert list(holm({"b": 0.9, "a": 0.1})) == ["b", "a"]
-
-
-def test_holm_stays_below_one():
-    assert holm({"a": 0.6, "b": 0.5}) == {"a": 1.0, "b": 1.0}
+    assert holm({"b": 0.6, "a": 0.5}) == {"a": 1.0, "b": 1.0}
     assert holm({"only": 0.3}) == {"only": 0.3}
     assert holm({}) == {}
 
@@ -86,27 +61,14 @@ def test_rows_of_differences_are_tested_as_if_alone():
     assert randomisation_tests(rows, seed=6).tolist() == [randomisation_test(row, seed=6) for row in rows]
 
 
-def test_gains_are_paired_by_query():
-    values = {
-        "new": {"q1": 0.5, "q2": 0.75, "q3": 1.0},
-        "equal": {"q1": 0.0, "q2": 0.25, "q3": 0.5},
-        "base": {"q3": 0.5, "q2": 0.25, "q1": 0.0},
-    }
-    found = gains({"mrr10": values}, ["new", "equal"], ["base"], seed=0)["mrr10"]
-    # Three differences of .5: p is about 2 / 8, doubled by Holm; no difference at all: p is 1.
-    assert found["new"]["base"] == {"difference": 0.5, "p_holm": pytest.approx(0.5, abs=0.036)}
-    assert found["equal"]["base"] == {"difference": 0.0, "p_holm": 1.0}
-    assert list(found) == ["new", "equal"]
-
-
-def test_gains_correct_over_the_pairs_of_a_measure_and_round():
+def test_gains_are_paired_by_query_corrected_over_the_pairs_of_a_measure_and_rounded():
     queries = [f"q{i}" for i in range(7)]
     found = gains(
         {
             "ndcg10": {
                 "a": dict.fromkeys(queries, 1 / 3),
                 "b": dict.fromkeys(queries, 0.0),
-                "c": dict.fromkeys(queries, 1.0),
+                "c": dict.fromkeys(reversed(queries), 1.0),
             },
             "recall1": {name: dict.fromkeys(queries, 1.0) for name in "abc"},
         },

@@ -13,7 +13,7 @@ from kosplade.paths import BACKBONE, IDF, MASK, TRIPLETS
 from kosplade.records.arrow import write_triplets
 from kosplade.records.record import Record
 from kosplade.stages import idf
-from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.tables import open_tables, save_mask
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")

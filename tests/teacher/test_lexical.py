@@ -34,15 +34,11 @@ def test_blocks_that_know_more_and_more_terms():
     ]
 
 
-def test_a_repeated_query_term_counts_once():
+def test_a_repeated_query_term_counts_once_and_no_term_scores_0():
     counts = count_terms([["결제", "취소", "결제"], []], {"결제": 0, "취소": 1}, grow=False)
+    assert build([[], []], [["결제"]]).scores(np.array([0]), np.array([0, 1])).tolist() == [[0, 0]]
     assert presence(counts).toarray().tolist() == [[1, 1], [0, 0]]
     assert counts.toarray().tolist() == [[2, 1], [0, 0]]
-
-
-def test_documents_without_any_term():
-    assert bm25_weights(count_terms([[], []], {}, grow=True)).shape == (2, 0)
-    assert build([[], []], [["결제"]]).scores(np.array([0]), np.array([0, 1])).tolist() == [[0, 0]]
 
 
 def test_scores_of_rows_in_the_order_asked():

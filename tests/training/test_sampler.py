@@ -28,20 +28,14 @@ def test_a_draw_is_a_function_of_seed_and_step():
     torch.manual_seed(0)
     first = draw(step=5)
     torch.manual_seed(1)
+    state = torch.get_rng_state()
     sampler = PieceSampler(CORE_V, 10, 1)
     for step in (9, 5):  # the draws before do not matter
         again = sampler.draw(step)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)
     assert not torch.equal(draw(step=6)[0], first[0])
     assert not torch.equal(draw(step=5, seed=2)[0], first[0])
-
-
-def test_a_draw_leaves_the_global_random_state_alone():
-    torch.manual_seed(0)
-    expected = torch.rand(1)
-    torch.manual_seed(0)
-    draw()
-    assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_sum_over_the_draw_is_unbiased():
@@ -56,14 +50,6 @@ def test_a_sum_over_the_draw_is_unbiased():
     # Leaving the factor out would be off by far more.
     assert values_V.sum() * (1 - 14 / V) > 10
     assert sums.std() > 1
-
-
-def test_every_piece_is_drawn_about_equally_often():
-    sampler = PieceSampler(CORE_V, 10, 1)
-    counts = torch.stack([torch.bincount(sampler.draw(step)[0], minlength=V) for step in range(2000)]).sum(0)
-    assert counts[CORE_V].tolist() == [2000] * 4
-    # Binomial(2000, 10 / 56): mean 357, deviation 17.
-    assert ((counts[~CORE_V] - 357).abs() < 5 * 17).all()
 
 
 def test_sample_zero_or_as_many_as_there_are_gives_everything():

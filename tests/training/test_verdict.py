@@ -34,7 +34,7 @@ def test_a_loss_that_falls_is_fine_and_its_figures_are_means_of_thirds():
     }
 
 
-@pytest.mark.parametrize("steps", [1, 6, 12, ENOUGH - 1])
+@pytest.mark.parametrize("steps", [1, ENOUGH - 1])
 def test_a_few_steps_of_noise_are_no_verdict(steps):
     flat = [2.5 + 0.1 * (-1) ** n for n in range(steps)]
     for losses in (flat, flat[::-1]):

@@ -7,7 +7,7 @@ from tokenizers.models import Unigram, WordLevel
 from transformers import PreTrainedTokenizerFast
 
 from kosplade.errors import UserError
-from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kosplade.errors import UserError
-from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.tables import load_idf, load_mask, save_idf, save_mask
 
 FREQUENCIES = DocumentFrequencies(np.array([0, 1, 3]), 3)
@@ -42,28 +42,18 @@ def test_idf_comes_back_to_the_bit(idf):
     assert frequencies.documents == value["documents"] == 3
 
 
-def test_a_file_without_the_counted_table_is_of_an_older_stage(idf):
-    value = torch.load(idf, weights_only=True)
-    del value["idf_counted"]
-    torch.save(value, idf)
-    assert message(load_idf, idf) == f"{idf}: does not hold a table of the vocabulary. Run: make prepare-v25-idf"
-
-
 def test_mask_comes_back(mask):
     mask_V = load_mask(mask, 3)
     assert mask_V.dtype == torch.bool
     assert mask_V.tolist() == [True, False, True]
 
 
-def test_missing_files(tmp_path):
-    assert message(load_idf, tmp_path / "absent.pt") == "IDF weights not found. Run: make prepare-v25-idf"
-    assert message(load_mask, tmp_path / "absent.pt") == "Stopword mask not found. Run: make prepare-v25-stopwords"
-
-
-def test_files_of_another_vocabulary(idf, mask):
-    text = "has 3 pieces, the tokenizer of data/backbone has 4. Run: make prepare-v25-"
-    assert message(load_idf, idf, 4) == f"{idf}: {text}idf"
-    assert message(load_mask, mask, 4) == f"{mask}: {text}stopwords"
+def test_missing_files_and_those_of_another_vocabulary(idf, mask, tmp_path):
+    for load, path, stage in ((load_idf, idf, "idf"), (load_mask, mask, "stopwords")):
+        said = message(load, path, 4)
+        assert said.startswith(f"{path}: has 3 pieces, ")
+        assert said.endswith(f"Run: make prepare-v25-{stage}")
+        assert message(load, tmp_path / "absent.pt").endswith(f"not found. Run: make prepare-v25-{stage}")
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"not torch"])
@@ -75,26 +65,10 @@ def test_damaged_files(idf, mask, damage):
         assert text.endswith(f"Run: make prepare-v25-{stage}")
 
 
-def test_code_in_a_file_is_not_run(idf, tmp_path):
-    class Harmful:
-        def __reduce__(self):
-            return (tmp_path / "harm").touch, ()
-
-    torch.save({"idf": Harmful()}, idf)
-    assert "cannot be read" in message(load_idf, idf)
-    assert not (tmp_path / "harm").exists()
-
-
-@pytest.mark.parametrize("documents", [2, None, 3.0, True])
-def test_documents_that_do_not_fit_their_counts(idf, documents):
-    torch.save(torch.load(idf, weights_only=True) | {"documents": documents}, idf)
-    assert message(load_idf, idf) == f"{idf}: does not hold a table of the vocabulary. Run: make prepare-v25-idf"
-
-
-def test_a_mask_where_weights_are_expected(mask):
-    assert message(load_idf, mask) == f"{mask}: does not hold a table of the vocabulary. Run: make prepare-v25-idf"
-
-
-def test_something_else_where_a_mask_is_expected(tmp_path):
-    torch.save(3, tmp_path / "mask.pt")
-    assert message(load_mask, tmp_path / "mask.pt").endswith("Run: make prepare-v25-stopwords")
+@pytest.mark.parametrize("change", [{"documents": 2}, {"documents": 3.0}, {"idf_counted": None}, {"idf": "text"}])
+def test_tables_of_another_shape(idf, mask, change):
+    torch.save(torch.load(idf, weights_only=True) | change, idf)
+    for load, path, stage in ((load_idf, idf, "idf"), (load_idf, mask, "idf"), (load_mask, idf, "stopwords")):
+        assert message(load, path) == (
+            f"{path}: does not hold a table of the vocabulary. Run: make prepare-v25-{stage}"
+        )

@@ -7,6 +7,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from transformers import PreTrainedTokenizerBase
 
+from kosplade.analysis.sparsity import without_zeros
+
 PIECE_KINDS = ("semantic", "stopword", "foreign")
 
 # Fixed bins, so that the histograms of two models can be compared bin by bin.
@@ -51,7 +53,7 @@ def nnz_histogram(documents_NV: csr_matrix) -> dict[str, list | dict[str, float]
     Bins of 10 from 0, lower edge included, up to 200 or past the largest; one edge more than counts. The quantiles
     "min", "p10", "median", "p90" and "max" are interpolated linearly. There must be a document.
     """
-    nnz_N = np.diff(_without_zeros(documents_NV).indptr)
+    nnz_N = np.diff(without_zeros(documents_NV).indptr)
     counts = np.bincount(nnz_N // NNZ_BIN, minlength=LARGEST_NNZ // NNZ_BIN)
     quantiles = np.quantile(nnz_N, [0, 0.1, 0.5, 0.9, 1]).tolist()
     return {
@@ -90,11 +92,5 @@ def heaviest_pieces(
 
 def _active(documents_NV: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """The non-zero weights (float64) and their pieces, both [nnz]."""
-    documents_NV = _without_zeros(documents_NV)
-    return documents_NV.data.astype(np.float64), documents_NV.indices
-
-
-def _without_zeros(documents_NV: csr_matrix) -> csr_matrix:
-    documents_NV = documents_NV.copy()
-    documents_NV.eliminate_zeros()
-    return documents_NV
+    documents_NV = without_zeros(documents_NV)
+    return documents_NV.data, documents_NV.indices

@@ -34,7 +34,7 @@ def sparsity_metrics(
     - foreign_activation: share of the non-zero weights whose piece is not Hangul, not ASCII, not in the text;
     - document_nnz: non-zero weights of a document.
     """
-    documents_NV = _without_zeros(documents_NV)
+    documents_NV = without_zeros(documents_NV)
     occurs_NV = _occurrences(pieces, documents_NV.shape)
     in_text_NV = documents_NV.multiply(occurs_NV).tocsr()
     ordinary_V = np.ones(documents_NV.shape[1], dtype=bool)
@@ -49,8 +49,8 @@ def sparsity_metrics(
     return {name: round(float(value), 6) for name, value in figures.items()}
 
 
-def _without_zeros(vectors_NV: csr_matrix) -> csr_matrix:
-    # In float64, so that means do not depend on the order of summation at the digits that are reported.
+def without_zeros(vectors_NV: csr_matrix) -> csr_matrix:
+    """A copy in float64, so that means do not depend on the order of summation at the digits that are reported."""
     vectors_NV = vectors_NV.astype(np.float64, copy=True)
     vectors_NV.eliminate_zeros()
     return vectors_NV

@@ -5,7 +5,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from kosplade.export.origins import Base, Training
-from kosplade.retrieval.results import QUALITY, SYSTEMS, format_table, gain, quality_cells
+from kosplade.retrieval import results
 
 MODEL = ("inference_free", "encoded")  # the systems that are the model's own
 TAGS = [
@@ -14,46 +14,10 @@ TAGS = [
 ]
 
 
-def reported_split(metrics: dict[str, Any]) -> str:
-    """The split that results are quoted on: test where there is one (a user's own data has validation only)."""
-    return "test" if "test" in metrics else "val"
-
-
-def retrieval_table(metrics: dict[str, Any]) -> str:
-    """The retrieval table of metrics/eval.json, in Markdown."""
-    figures = metrics[reported_split(metrics)]
-    rows = [{"": title} | quality_cells(figures[name]) for name, title in SYSTEMS.items()]
-    return format_table(rows, ["", *QUALITY.values()])
-
-
-def gain_lines(metrics: dict[str, Any]) -> str:
-    """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
-    pairs = metrics[reported_split(metrics)]["ndcg10_gain"]
-    lines = [
-        f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain(one)}"
-        for system, baselines in pairs.items()
-        for baseline, one in baselines.items()
-    ]
-    title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
-    return "\n".join([title, "", *lines])
-
-
-def kind_table(kinds: dict[str, Any]) -> str:
-    """nDCG@10 by kind of query with 95 % intervals, from metrics/eval_by_kind.json, in Markdown."""
-    rows = []
-    for kind, figures in kinds[reported_split(kinds)].items():
-        row: dict[str, object] = {"nDCG@10": kind, "queries": figures["queries"]}
-        for name, title in SYSTEMS.items():
-            one = figures[name]
-            row[title] = f"{one['ndcg10']:.3f} ({one['low']:.3f} - {one['high']:.3f})"
-        rows.append(row)
-    return format_table(rows, ["nDCG@10", "queries", *SYSTEMS.values()])
-
-
 def metadata(version: str, base: Base, training: Training, retrieval: dict[str, Any]) -> ModelCardData:
     """The block that the Hub reads; `licence` only where that of weights and data is known."""
-    split = reported_split(retrieval)
-    results = [
+    split = results.reported_split(retrieval)
+    measured = [
         EvalResult(
             task_type="sparse-information-retrieval",
             task_name="Sparse Information Retrieval",
@@ -61,11 +25,11 @@ def metadata(version: str, base: Base, training: Training, retrieval: dict[str, 
             dataset_name=f"{retrieval[split]['queries']} queries, {retrieval['documents']} {training.collection}",
             dataset_split=split,
             metric_type=column.lower().replace("@", "_at_"),
-            metric_name=f"{column}, {SYSTEMS[system]}",
+            metric_name=f"{column}, {results.SYSTEMS[system]}",
             metric_value=retrieval[split][system][key],
         )
         for system in MODEL
-        for key, column in QUALITY.items()
+        for key, column in results.QUALITY.items()
     ]
     return ModelCardData(
         language="ko",
@@ -75,7 +39,7 @@ def metadata(version: str, base: Base, training: Training, retrieval: dict[str, 
         tags=TAGS,
         base_model=base.hub_id,
         model_name=f"Korean neural sparse encoder {version}",
-        eval_results=results,
+        eval_results=measured,
     )
 
 
@@ -95,7 +59,7 @@ def model_card(
     `retrieval`, `kinds` and `sparsity` are metrics/eval.json, eval_by_kind.json and sparsity.json; lengths count
     special pieces. Equal arguments give equal bytes.
     """
-    split = reported_split(retrieval)
+    split = results.reported_split(retrieval)
     figures = [{"": name.replace("_", " "), "value": value} for name, value in sparsity.items()]
     return f"""---
 {metadata(version, base, training, retrieval).to_yaml()}
@@ -111,17 +75,17 @@ at query time, each of their pieces counts what `idf.json` says (inference-free,
 
 {retrieval[split]["queries"]} {split} queries, {retrieval["documents"]} {training.collection}.
 
-{retrieval_table(retrieval)}
+{results.retrieval_table(retrieval)}
 
 By kind of query, with 95 % bootstrap intervals:
 
-{kind_table(kinds)}
+{results.kind_table(kinds)}
 
-{gain_lines(retrieval)}
+{results.gain_lines(retrieval)}
 
 Sparsity of raw document vectors, before stopword pieces are taken out:
 
-{format_table(figures, ["", "value"])}
+{results.format_table(figures, ["", "value"])}
 
 ## Use
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError
 from kosplade.export.archives import write_zip
@@ -35,6 +34,7 @@ from kosplade.vocab.pieces import piece_strings
 FIELD = "features"
 REMEDY = "Run: make convert-v25-hf"
 DOCUMENT, QUERY = "document_model", "query_model"
+FUNCTIONS = {DOCUMENT: "SPARSE_ENCODING", QUERY: "SPARSE_TOKENIZE"}
 LEVEL = 1  # of deflate: 6 takes three times as long and saves little of what is packed already
 # A query must not hold weight 0 (Lucene's FeatureField: "weight must be in (0, 64]"), and a piece that idf.json lacks
 # would count 1. No document has these pieces: their weight decides nothing but that the query is accepted.
@@ -69,48 +69,26 @@ def write_opensearch(
         target.mkdir()
         torchscript = target / f"{DOCUMENT}.pt"
         write_torchscript(folder, torchscript)
-        common = {"LICENSE": _opener(licence.encode())}
-        write_zip(
-            target / f"{DOCUMENT}.zip",
-            {
-                torchscript.name: lambda: torchscript.open("rb"),
-                "tokenizer.json": _json(server_tokenizer(folder, sign, max_document_length, REMEDY)),
-            }
-            | common,
-            LEVEL,
-        )
-        torchscript.unlink()
-        write_zip(
-            target / f"{QUERY}.zip",
-            {
-                "idf.json": _json(_query_weights(model, names)),
-                "tokenizer.json": _json(server_tokenizer(folder, sign, max_query_length, REMEDY)),
-            }
-            | common,
-            LEVEL,
-        )
-        models = {
-            DOCUMENT: _config(
-                target / f"{DOCUMENT}.zip",
-                f"kosplade-{version}-document",
-                "SPARSE_ENCODING",
-                f"Korean neural sparse encoder {version}: documents of up to {max_document_length} pieces",
-            ),
-            QUERY: _config(
-                target / f"{QUERY}.zip",
-                f"kosplade-{version}-query",
-                "SPARSE_TOKENIZE",
-                f"Queries of up to {max_query_length} pieces for kosplade-{version}-document: the IDF of each piece",
-            ),
+        described = {
+            DOCUMENT: f"Korean neural sparse encoder {version}: documents of up to {max_document_length} pieces",
+            QUERY: f"Queries of up to {max_query_length} pieces for kosplade-{version}-document: the IDF of each piece",
         }
-        for name, config in models.items():
-            write_json(target / f"{name}.json", config)
-        bodies = _bodies(version, models, math.ceil(model.query_weight_V.max()), example)
-        queries = _queries(model, names, example)
-        for name, body in bodies.items():
+        contents = {
+            DOCUMENT: (max_document_length, {torchscript.name: lambda: torchscript.open("rb")}),
+            QUERY: (max_query_length, {"idf.json": _json(_query_weights(model, names))}),
+        }
+        models = {}
+        for stem, (length, members) in contents.items():
+            path, tokenizer = target / f"{stem}.zip", server_tokenizer(folder, sign, length, REMEDY)
+            common = {"tokenizer.json": _json(tokenizer), "LICENSE": _opener(licence.encode())}
+            write_zip(path, members | common, LEVEL)
+            models[stem] = _config(path, f"kosplade-{version}-{stem.split('_')[0]}", FUNCTIONS[stem], described[stem])
+        torchscript.unlink()
+        files = {f"{stem}.json": config for stem, config in models.items()}
+        files |= _bodies(version, models, math.ceil(model.query_weight_V.max()), example)
+        files |= _queries(model, names, example)
+        for name, body in files.items():
             write_json(target / name, body)
-        for name, body in queries.items():
-            write_json(target / "queries" / name, body)
         escaped = sorted(name for name in names if sign in name)
         text = guide(version=version, models=models, model_ids=_MODEL_IDS, example=example, sign=sign, escaped=escaped)
         (target / "README.md").write_text(text, encoding="utf-8")
@@ -139,26 +117,24 @@ def _config(path: Path, name: str, function: str, description: str) -> dict[str,
 
 def _bodies(version: str, models: dict[str, dict], search_ceiling: int, example: str) -> dict[str, dict]:
     """A document, and what makes pipelines and indices. `search_ceiling`: no weight of a query is above it."""
-    meta = {"kosplade_server": {name: config["model_content_hash_value"] for name, config in models.items()}}
-    settings = {"default_pipeline": f"kosplade-{version}-ingest"}
-    text = {"type": "text"}
-    mappings = {"_meta": meta, "dynamic": False}
-    seismic = {
-        "name": "seismic",
-        "parameters": {"quantization_ceiling_search": search_ceiling, "quantization_ceiling_ingest": 3},
-    }
+    hashes = {name: config["model_content_hash_value"] for name, config in models.items()}
+    ceilings = {"quantization_ceiling_search": search_ceiling, "quantization_ceiling_ingest": 3}
+
+    def index(field: dict[str, Any], **settings: Any) -> dict:
+        properties = {"title": {"type": "text"}, "text": {"type": "text"}, FIELD: field}
+        mappings = {"_meta": {"kosplade_server": hashes}, "dynamic": False, "properties": properties}
+        settings = {"default_pipeline": f"kosplade-{version}-ingest"} | settings
+        return {"settings": {"index": settings}, "mappings": mappings}
+
     return {
         "example_document.json": {"title": "", "text": example},
-        "index_rank_features.json": {
-            "settings": {"index": settings | {"search.default_pipeline": f"kosplade-{version}-search"}},
-            "mappings": mappings | {"properties": {"title": text, "text": text, FIELD: {"type": "rank_features"}}},
-        },
+        "index_rank_features.json": index(
+            {"type": "rank_features"}, **{"search.default_pipeline": f"kosplade-{version}-search"}
+        ),
         # Two phases and Seismic exclude each other, so no search pipeline here.
-        "index_sparse_vector.json": {
-            "settings": {"index": settings | {"sparse": True}},
-            "mappings": mappings
-            | {"properties": {"title": text, "text": text, FIELD: {"type": "sparse_vector", "method": seismic}}},
-        },
+        "index_sparse_vector.json": index(
+            {"type": "sparse_vector", "method": {"name": "seismic", "parameters": ceilings}}, sparse=True
+        ),
         "ingest_pipeline.json": {
             "description": f"kosplade {version}: title and text, as in training, become `{FIELD}`",
             "processors": [
@@ -192,30 +168,25 @@ def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, di
     query_1V = inference_free(model.pieces([example], "query"), model.query_weight_V)
     if query_1V.nnz == 0:
         raise UserError(f"example query '{example}': no piece of it is served. Choose another.")
-    tokens = {names[id_]: weight for id_, weight in _pairs(query_1V)}
-    ids = {str(id_): weight for id_, weight in _pairs(query_1V)}
+    order = np.argsort(-query_1V.data, kind="stable")  # heaviest first
+    ids = dict(zip(query_1V.indices[order].tolist(), query_1V.data[order].tolist(), strict=True))
+    tokens = {names[id_]: weight for id_, weight in ids.items()}
     clauses = [
         {"rank_feature": {"field": f"{FIELD}.{name}", "boost": weight, "linear": {}}} for name, weight in tokens.items()
     ]
     text = {"query_text": example, "model_id": _MODEL_IDS[QUERY]}
     ann = {"method_parameters": {"k": 10, "top_n": min(10, len(ids)), "heap_factor": 1.0}}
     return {
-        "rank_features_text.json": _neural(text),
-        "rank_features_tokens.json": _neural({"query_tokens": tokens}),
-        "rank_features_without_plugin.json": {"query": {"bool": {"should": clauses}}},
-        "sparse_vector_text.json": _neural(text | ann),
-        "sparse_vector_tokens.json": _neural({"query_tokens": ids} | ann),
+        "queries/rank_features_text.json": _neural(text),
+        "queries/rank_features_tokens.json": _neural({"query_tokens": tokens}),
+        "queries/rank_features_without_plugin.json": {"query": {"bool": {"should": clauses}}},
+        "queries/sparse_vector_text.json": _neural(text | ann),
+        "queries/sparse_vector_tokens.json": _neural({"query_tokens": ids} | ann),
     }
 
 
 def _neural(query: dict[str, Any]) -> dict[str, Any]:
     return {"query": {"neural_sparse": {FIELD: query}}, "_source": {"excludes": [FIELD]}}
-
-
-def _pairs(query_1V: csr_matrix) -> list[tuple[int, float]]:
-    """(id, weight), heaviest first."""
-    order = np.argsort(-query_1V.data, kind="stable")
-    return list(zip(query_1V.indices[order].tolist(), query_1V.data[order].tolist(), strict=True))
 
 
 def _json(value: Any) -> Callable[[], BinaryIO]:

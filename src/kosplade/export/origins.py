@@ -57,10 +57,9 @@ def training_of(source: str, sources: dict[str, Any]) -> Training:
             key="kosplade-user",
             is_known=False,
         )
-    rows = []
-    for pin in sources["texts"]:
-        cells = (pin["name"], f"{pin['package']} {pin['version']}", pin["licence"], pin["taken"])
-        rows.append(dict(zip(COLUMNS, cells, strict=True)))
+    rows = [
+        (pin["name"], f"{pin['package']} {pin['version']}", pin["licence"], pin["taken"]) for pin in sources["texts"]
+    ]
     return Training(
         f"{format_table(rows, COLUMNS)}\n\n"
         "Pairs are made of titles, headings, questions and answers of these texts, and of queries that a language\n"

@@ -1,12 +1,9 @@
 """How a server names a piece, and the tokenizer.json that makes it do so.
 
 ml-commons names the feature of piece i after `decode([i])`, in documents and in queries (SparseEncodingTranslator,
-SparseTokenizerModel). XLM-RoBERTa's own decoder drops the blank sign, so `▁결제` and `결제` would share a feature, one
-weight overwriting the other, and idf.json would be asked for the wrong one: its 250,002 pieces have 230,942 such
-names. And a name with a dot is lost on a `rank_feature` query, which splits there (see
-`kosplade.tools.opensearch.features`, where the client, free to choose, takes ids). So the zips hold a decoder that
-gives the piece itself, with each dot replaced by a sign that no piece contains. A `sparse_vector` field holds ids and
-no names.
+SparseTokenizerModel). XLM-RoBERTa's own decoder drops the blank sign, so `▁결제` and `결제` would share a feature. A
+name with a dot is lost on a `rank_feature` query, which splits there. So the zips hold a decoder that gives the piece
+itself, with each dot replaced by a sign that no piece contains. A `sparse_vector` field holds ids and no names.
 
 Newer layouts of tokenizer.json lack fields of `Metaspace` that the tokenizers library needed before 0.19, with which
 DJL reads it in older releases of ml-commons. Both generations' fields side by side load in 0.13.3, 0.14.1, 0.15.2,

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
-from tqdm import tqdm
 from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.model.head import max_pool_head
+from kosplade.vocab.batching import padded_batches
 
 
 class SparseEncoder(nn.Module):
@@ -87,28 +87,21 @@ class SparseEncoder(nn.Module):
         progress bar.
         """
         device = self.decoder.weight.device
-        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-        order = np.argsort([len(ids) for ids in encoded], kind="stable")
         columns = np.arange(self.vocab_size) if pieces_P is None else pieces_P.cpu().numpy()
         pieces_P = None if pieces_P is None else pieces_P.to(device)
-        blocks = []
+        batches = padded_batches(texts, tokenizer, max_length=max_length, batch_size=batch_size, label=label)
+        places, blocks = [], []
         self.eval()
-        with torch.inference_mode(), tqdm(total=len(encoded), desc=label, unit="text", mininterval=1) as bar:
-            for start in range(0, len(order), batch_size):
-                batch = tokenizer.pad(
-                    {"input_ids": [encoded[i] for i in order[start : start + batch_size]]}, return_tensors="pt"
-                )
-                weights_BP = (
-                    self(batch["input_ids"].to(device), batch["attention_mask"].to(device), pieces_P).float().cpu()
-                )
+        with torch.inference_mode():
+            for rows, batch in batches:
+                batch = batch.to(device)
+                weights_BP = self(batch["input_ids"], batch["attention_mask"], pieces_P).float().cpu()
                 text_P, column_P = weights_BP.nonzero(as_tuple=True)
+                places.append(rows)
                 blocks.append(
                     csr_matrix(
                         (weights_BP[text_P, column_P].numpy(), (text_P.numpy(), columns[column_P.numpy()])),
                         shape=(len(weights_BP), self.vocab_size),
                     )
                 )
-                bar.update(len(weights_BP))
-        back = np.empty_like(order)
-        back[order] = np.arange(len(order))
-        return vstack(blocks, format="csr")[back]
+        return vstack(blocks, format="csr")[np.argsort(np.concatenate(places))]

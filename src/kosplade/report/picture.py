@@ -13,11 +13,10 @@ from pathlib import Path
 
 from kosplade.console import run_command
 from kosplade.errors import UserError
-from kosplade.export.card import reported_split
 from kosplade.files import read_json, read_tsv, replacing, write_tsv
 from kosplade.paths import BACKBONE, MASK, METRICS
 from kosplade.report.page.scales import Scale, nice_ticks, tick_labels
-from kosplade.retrieval.results import SYSTEMS
+from kosplade.retrieval.results import SYSTEMS, reported_split
 
 TEXT = "결제를 취소하면 환불 금액은 언제 계좌로 들어오나요?"
 ADDED = 6  # pieces that the models add to the question, the heaviest ones

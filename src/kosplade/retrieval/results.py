@@ -1,4 +1,4 @@
-"""How results are written: the names of systems and measures, a figure, a table."""
+"""How results are written: the names of systems and measures, a figure, a table, the tables of metrics/."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -49,12 +49,45 @@ def cost_cells(cost: Mapping[str, float]) -> dict[str, float | None]:
     return {title: values.get(key) for key, title in COSTS.items()}
 
 
-def format_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Lay out `rows` as a Markdown table of `columns`; numbers stand at the right."""
-    values = [[row.get(column) for column in columns] for row in rows]
+def format_table(rows: Sequence[Mapping[str, Any] | Sequence[Any]], columns: Sequence[str]) -> str:
+    """A Markdown table of `rows`, values by column or in the order of `columns`; numbers stand at the right."""
+    values = [[row.get(one) for one in columns] if isinstance(row, Mapping) else row for row in rows]
     align = ["right" if _is_numeric(column) else "left" for column in zip(*values, strict=True)]
     cells = [[figure(value) for value in row] for row in values]
     return tabulate(cells, columns, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def reported_split(metrics: dict[str, Any]) -> str:
+    """The split that results are quoted on: test where there is one (a user's own data has validation only)."""
+    return "test" if "test" in metrics else "val"
+
+
+def retrieval_table(metrics: dict[str, Any]) -> str:
+    """The retrieval table of metrics/eval.json, in Markdown."""
+    figures = metrics[reported_split(metrics)]
+    rows = [{"": title} | quality_cells(figures[name]) for name, title in SYSTEMS.items()]
+    return format_table(rows, ["", *QUALITY.values()])
+
+
+def gain_lines(metrics: dict[str, Any]) -> str:
+    """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
+    pairs = metrics[reported_split(metrics)]["ndcg10_gain"]
+    lines = [
+        f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain(one)}"
+        for system, baselines in pairs.items()
+        for baseline, one in baselines.items()
+    ]
+    title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
+    return "\n".join([title, "", *lines])
+
+
+def kind_table(kinds: dict[str, Any]) -> str:
+    """nDCG@10 by kind of query with 95 % intervals, from metrics/eval_by_kind.json, in Markdown."""
+    rows = [
+        [kind, of["queries"], *("{ndcg10:.3f} ({low:.3f} - {high:.3f})".format_map(of[name]) for name in SYSTEMS)]
+        for kind, of in kinds[reported_split(kinds)].items()
+    ]
+    return format_table(rows, ["nDCG@10", "queries", *SYSTEMS.values()])
 
 
 def _is_numeric(values: Sequence[object]) -> bool:

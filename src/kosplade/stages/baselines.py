@@ -10,12 +10,12 @@ from kosplade.params import Params
 from kosplade.paths import BACKBONE, BASELINES, PREPARED, TEACHER
 from kosplade.pretrained.dense import DenseEncoder
 from kosplade.pretrained.local import check_watched
-from kosplade.retrieval.baselines import Baselines
 from kosplade.retrieval.basis import baseline_basis
 from kosplade.retrieval.beir import read_splits
+from kosplade.retrieval.reference import Baselines
 from kosplade.retrieval.search import to_run
 from kosplade.retrieval.trec import write_run
-from kosplade.teacher.teacher import load_teacher, text_numbers
+from kosplade.teacher.scores import load_teacher, text_numbers
 from kosplade.vocab.pieces import plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 

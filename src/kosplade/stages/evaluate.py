@@ -15,12 +15,12 @@ from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, METRICS, PREPARED, eval_folder, train_folder
 from kosplade.paths import BASELINES as BASELINE_RUNS
-from kosplade.retrieval.baselines import BASELINES, sparse_found
 from kosplade.retrieval.basis import collection_basis
 from kosplade.retrieval.beir import Collection, read_splits
 from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.pruning import pruning_curve
+from kosplade.retrieval.reference import BASELINES, sparse_found
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS, ServedModel
 from kosplade.retrieval.trec import read_run, write_run

@@ -6,7 +6,7 @@ from kosplade.console import run_stage
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, IDF, TRIPLETS
 from kosplade.records.arrow import open_triplets
-from kosplade.vocab.idf import count_shards
+from kosplade.vocab.frequencies import count_shards
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 from kosplade.vocab.tables import save_idf

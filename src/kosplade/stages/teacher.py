@@ -16,7 +16,7 @@ from kosplade.records.arrow import open_triplets
 from kosplade.records.bm25 import bm25_weights, count_terms
 from kosplade.records.kiwi import Morphemes
 from kosplade.teacher.lexical import presence, save_rows
-from kosplade.teacher.teacher import write_side
+from kosplade.teacher.scores import write_side
 
 
 def body(params: Params) -> str:

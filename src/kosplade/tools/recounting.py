@@ -3,7 +3,7 @@
 import numpy as np
 
 from kosplade.retrieval.served import ServedModel
-from kosplade.vocab.idf import count_documents
+from kosplade.vocab.frequencies import count_documents
 
 TEXTS_AT_ONCE = 1024
 

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from kosplade.records.record import Record
 from kosplade.records.text import text_number
-from kosplade.teacher.teacher import Teacher
+from kosplade.teacher.scores import Teacher
 from kosplade.training.targets import MorphemePieces
 
 

@@ -16,7 +16,7 @@ from kosplade.params import Params, TrainParams
 from kosplade.paths import BACKBONE, IDF, TEACHER, TRIPLETS
 from kosplade.records.arrow import open_triplets
 from kosplade.records.record import Record
-from kosplade.teacher.teacher import Teacher, load_teacher
+from kosplade.teacher.scores import Teacher, load_teacher
 from kosplade.training import processes
 from kosplade.training.batches import Collator, RecordDataset
 from kosplade.training.objective import Objective

@@ -10,7 +10,7 @@ from transformers import Trainer
 from kosplade.model import SparseEncoder
 from kosplade.model.weights import put_trained, save_trained
 from kosplade.params import TrainParams
-from kosplade.teacher.teacher import Teacher
+from kosplade.teacher.scores import Teacher
 from kosplade.training import checkpoints, guards, processes
 from kosplade.training.batches import known_answers, occurring_pieces, wanted_weights
 from kosplade.training.losses import quadratic_warmup

@@ -10,7 +10,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
-from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.frequencies import DocumentFrequencies
 
 
 def pseudo_documents(

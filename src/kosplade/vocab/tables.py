@@ -13,7 +13,7 @@ from kosplade.errors import UserError
 from kosplade.files import replacing
 from kosplade.params import LossParams
 from kosplade.paths import IDF, MASK
-from kosplade.vocab.idf import DocumentFrequencies
+from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.pieces import hangul_mask, special_ids
 
 # The semantic ratio of a text: without a floor a text whose masked pieces all weigh 0 is infinite, without a cap one

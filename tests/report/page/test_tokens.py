@@ -1,5 +1,7 @@
 """Cutting a text where its pieces begin and end."""
 
+import pytest
+
 from kosplade.report.page.tokens import expansions, stretches, token_views
 
 
@@ -7,33 +9,33 @@ def piece(name: str, start: int, end: int, weight: float, kind: str = "semantic"
     return {"piece": name, "start": start, "end": end, "weight": weight, "kind": kind}
 
 
-def cut(text: str, *own: dict) -> list[tuple[str, float, str]]:
-    found = stretches({"text": text, "own": list(own), "top": []})
-    assert "".join(one.text for one in found) == text
-    return [(one.text, one.share, one.kind) for one in found]
-
-
-def test_gaps_between_pieces_stay_plain():
-    pieces = (piece("▁환불", 0, 2, 2.0), piece("은", 2, 3, 1.0, "stopword"), piece("▁언제", 4, 6, 0.5))
-    assert cut("환불은 언제?", *pieces) == [
-        ("환불", 1.0, "semantic"),
-        ("은", 0.5, "stopword"),
-        (" ", 0.0, ""),
-        ("언제", 0.25, "semantic"),
-        ("?", 0.0, ""),
-    ]
-
-
-def test_where_pieces_overlap_the_heaviest_counts():
-    pieces = (piece("가나다", 0, 3, 1.0), piece("나", 1, 2, 4.0, "foreign"))
-    assert cut("가나다", *pieces) == [("가", 0.25, "semantic"), ("나", 1.0, "foreign"), ("다", 0.25, "semantic")]
-
-
-def test_empty_silent_and_overlong_pieces_do_no_harm():
-    pieces = (piece("▁", 0, 0, 3.0), piece("가", 0, 1, 0.0), piece("나다", 1, 9, 2.0), piece("라", 12, 14, 1.0))
-    assert cut("가나다", *pieces) == [("가", 0.0, ""), ("나다", 2 / 3, "semantic")]
-    assert cut("가나다") == [("가나다", 0.0, "")]
-    assert cut("") == []
+@pytest.mark.parametrize(
+    ("text", "pieces", "expected"),
+    [
+        (
+            "환불은 언제?",
+            [piece("▁환불", 0, 2, 2.0), piece("은", 2, 3, 1.0, "stopword"), piece("▁언제", 4, 6, 0.5)],
+            [
+                ("환불", 1.0, "semantic"),
+                ("은", 0.5, "stopword"),
+                (" ", 0, ""),
+                ("언제", 0.25, "semantic"),
+                ("?", 0, ""),
+            ],
+        ),
+        # empty and silent pieces
+        (
+            "가나다",
+            [piece("▁", 0, 0, 3.0), piece("가", 0, 1, 0.0), piece("나다", 1, 3, 2.0)],
+            [("가", 0, ""), ("나다", 2 / 3, "semantic")],
+        ),
+        ("가나다", [], [("가나다", 0, "")]),
+        ("", [], []),
+    ],
+)
+def test_a_text_is_cut_where_its_pieces_begin_and_end(text, pieces, expected):
+    found = stretches({"text": text, "own": pieces, "top": []})
+    assert [(one.text, one.share, one.kind) for one in found] == expected
 
 
 def test_shares_are_of_the_largest_weight_of_the_vector():

@@ -5,7 +5,6 @@ import pytest
 from kosplade.report.review.comment import (
     MOST,
     arrow,
-    change,
     code,
     comment,
     metric_parts,
@@ -42,13 +41,6 @@ def outcome(name: str, passes: bool | None) -> Outcome:
 )
 def test_arrows(metric, old, new, expected):
     assert arrow(metric, values(old, new)) == expected
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "text"), [(0.7, 0.8, "+0.1"), (1200, 100, "-1,100"), (1.0, None, ""), ("a", 1, "")]
-)
-def test_changes(old, new, text):
-    assert change(values(old, new)) == text
 
 
 @pytest.mark.parametrize(
@@ -130,6 +122,14 @@ def test_a_comment_fits_into_github():
     assert len(text) < 30_000
 
 
+def test_the_whole_comment():
+    metrics = {"metrics/sparsity.json": {"document_nnz": values(110, 90)}, "metrics/eval.json": BASIS}
+    text = comment("main", "Base: abc.", [outcome("sparsity.x", False)], {}, metrics)
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "| `sparsity.x` | ≥ 1 | 1.000 | 0.500 | **FAIL** | value |" in lines
+    assert "| `document_nnz` | 110 | 90 | -20 | ↓ better |" in lines
+
+
 def test_verdicts():
     assert verdict([outcome("a", True), outcome("b", True)]) == "**Gates: all 2 pass.**"
     failing = [outcome("a", True), outcome("b", False), outcome("c", False)]
@@ -137,28 +137,3 @@ def test_verdicts():
     others = [Outcome(name, "", 1, 1, None, "nothing", "another collection: not compared") for name in "bc"]
     said = "**Gates: all 1 pass.** 2 judged by nothing (another collection: not compared)."
     assert verdict([outcome("a", True), *others]) == said
-
-
-def test_the_whole_comment():
-    text = comment(
-        "main",
-        "Base: abc.",
-        [outcome("sparsity.x", False)],
-        {"params.yaml": {"seed": values(42, 43)}},
-        {"metrics/sparsity.json": {"document_nnz": values(110, 90)}, "metrics/eval.json": BASIS},
-    )
-    lines = [" ".join(line.split()) for line in text.splitlines() if line and not line.startswith("|:")]
-    assert lines == [
-        "## Metrics against `main`",
-        "**Gates: 1 of 1 fail: `sparsity.x`.**",
-        "| gate | limit | base | now | | judged by |",
-        "| `sparsity.x` | ≥ 1 | 1.000 | 0.500 | **FAIL** | value |",
-        "### Parameters",
-        "| parameter | base | now |",
-        "| `seed` | `42` | `43` |",
-        "### Metrics",
-        "#### `metrics/sparsity.json`",
-        "| metric | base | now | change | |",
-        "| `document_nnz` | 110 | 90 | -20 | ↓ better |",
-        "Base: abc.",
-    ]

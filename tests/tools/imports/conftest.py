@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tools.imports.samples import MIRACL, dev, tar_gz, train
+from tools.imports.samples import MIRACL, dev, train
 
 ROOT = Path(__file__).parents[3]
 
@@ -130,7 +130,6 @@ class Source:
         (folder / "dataset/v1").mkdir(parents=True)
         (folder / "dataset/v1/train.json").write_bytes(train())
         (folder / "dataset/v1/dev.json").write_bytes(dev())
-        (folder / "dataset/v1.tar.gz").write_bytes(tar_gz({"v1/train.json": train(), "v1/dev.json": dev()}))
         (folder / "dataset/miracl").mkdir()
         for name, data in MIRACL.items():
             (folder / "dataset/miracl" / name).write_bytes(data)

@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import tarfile
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -52,20 +51,9 @@ def dev() -> bytes:
     return squad((HANGANG, asked), (DOKDO, [question("독도는 어느 섬의 동쪽에 있나?", "울릉도", DOKDO)]))
 
 
-def tar_gz(members: dict[str, bytes]) -> bytes:
-    """A .tar.gz of files by name."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    return packed.getvalue()
-
-
 def jsonl(*rows: dict) -> bytes:
     """JSON Lines."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
 
 
 def gz(*rows: dict) -> bytes:

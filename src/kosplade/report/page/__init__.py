@@ -10,9 +10,9 @@ from kosplade.files import replacing
 from kosplade.report.experiments import Experiment
 from kosplade.report.figures import SYSTEMS, WAYS
 from kosplade.report.gates import Gates, limit_text
-from kosplade.report.page import tables, tokens
+from kosplade.report.page import beside, tokens
 from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
-from kosplade.report.page.verdict import Verdict, judge
+from kosplade.report.page.headline import Verdict, judge
 from kosplade.retrieval.results import COSTS, figure
 
 STYLES = ("base", "new")
@@ -64,30 +64,28 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "verdict_chart": _verdict_chart(verdict, base.name, new.name),
         "queries": f"{evaluated[new.split]['queries']:,} {new.split} queries",
         "documents": f"{evaluated['documents']:,} documents",
-        "headlines": tables.headline_rows(base, new, gates),
+        "headlines": beside.headline_rows(base, new, gates),
         "curves": [(title, _curve_chart(name, pair, gates)) for name, (title, _) in CURVES.items()],
         "weights": [(f"{kind.capitalize()} pieces", _bins("weights", kind, pair)) for kind in KINDS],
         "nnz": _bins("nnz", "counts", pair),
-        "kinds": tables.kind_rows(base, new),
+        "kinds": beside.kind_rows(base, new),
         "ways": WAYS,
-        "baselines": [SYSTEMS[name] for name in tables.baselines_shown(new)],
+        "baselines": [SYSTEMS[name] for name in beside.baselines_shown(new)],
         "pruning": [(title, _pruning_chart(way, pair)) for way, title in WAYS.items()],
         "cost_titles": COSTS.values(),
-        "costs": tables.cost_rows(base, new),
+        "costs": beside.cost_rows(base, new),
         "stages": list(base.timings | new.timings),
         "views": tokens.token_views(base.texts, new.texts),
-        "params": tables.differing_params(base, new),
+        "params": beside.differing_params(base, new),
         "packages": [name for name in PACKAGES if name in base.versions | new.versions],
         "mb": MB,
     }
 
 
 def _verdict_chart(verdict: Verdict, base: str, new: str) -> Markup:
-    others = {"base": base, **SYSTEMS}
+    names = {"base": base} | SYSTEMS | {way: title.removesuffix(" queries") for way, title in WAYS.items()}
     intervals = [
-        Interval(
-            others[one.against], WAYS[one.way].removesuffix(" queries"), one.difference, one.low, one.high, one.outcome
-        )
+        Interval(names[one.against], names[one.way], one.difference, one.low, one.high, one.outcome)
         for one in verdict.comparisons
     ]
     return interval_chart(intervals, title=f"nDCG@10 of {new} less that of", x_label="difference in nDCG@10")
@@ -109,19 +107,15 @@ def _bins(what: str, counts: str, pair: Pair) -> Markup:
 
 
 def _pruning_chart(way: str, pair: Pair) -> Markup:
-    lines = [
-        Line(
-            one.name,
-            style,
-            [(row["index_bytes"] / MB, row[way]) for row in one.pruning],
-            [
-                f"{one.name}, weights below {row['max_ratio']:.0%} of the largest dropped: {row[way]:.3f}, "
-                f"{row['index_bytes'] / MB:.2f} MB, {row['document_nnz']:.0f} pieces a document"
-                for row in one.pruning
-            ],
-        )
-        for style, one in pair
-    ]
+    lines = []
+    for style, one in pair:
+        points = [(row["index_bytes"] / MB, row[way]) for row in one.pruning]
+        notes = [
+            f"{one.name}, weights below {row['max_ratio']:.0%} of the largest dropped: {y:.3f}, "
+            f"{x:.2f} MB, {row['document_nnz']:.0f} pieces a document"
+            for row, (x, y) in zip(one.pruning, points, strict=True)
+        ]
+        lines.append(Line(one.name, style, points, notes))
     _, new = pair[-1]
     figures = new.metrics["eval"][new.split]
     return line_chart(

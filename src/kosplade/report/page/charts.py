@@ -187,10 +187,10 @@ def _references(
 def _path(line: Line, x: Scale, y: Scale) -> str:
     stride = max(1, math.ceil(len(line.points) / MOST_POINTS))
     steps, pen = [], "M"
-    for point in [*line.points[:-1][::stride], *line.points[-1:]]:
-        if _is_finite(*point):
-            steps.append(f"{pen}{x(point[0]):.1f},{y(point[1]):.1f}")
-        pen = "L" if _is_finite(*point) else "M"
+    for a, b in [*line.points[:-1][::stride], *line.points[-1:]]:
+        if _is_finite(a, b):
+            steps.append(f"{pen}{x(a):.1f},{y(b):.1f}")
+        pen = "L" if _is_finite(a, b) else "M"
     return f'<path class="line {line.style}" d="{"".join(steps)}"/>'
 
 

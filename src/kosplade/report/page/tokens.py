@@ -1,7 +1,6 @@
 """A text cut where its pieces begin and end, so that each stretch can be shaded by its weight."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -15,25 +14,16 @@ class Stretch:
 
 
 def stretches(view: dict) -> list[Stretch]:
-    """The whole text of a token view in order; where pieces overlap the heaviest counts, empty pieces do not."""
-    text = view["text"]
-    pieces = [
-        one | {"start": max(0, one["start"]), "end": min(len(text), one["end"])}
-        for one in view["own"]
-        if one["weight"] > 0 and max(0, one["start"]) < min(len(text), one["end"])
-    ]
-    cuts = sorted({0, len(text), *(one["start"] for one in pieces), *(one["end"] for one in pieces)})
-    largest = max_weight(view)
-    found = []
-    for start, end in pairwise(cuts):
-        covering = [one for one in pieces if one["start"] <= start and end <= one["end"]]
-        heaviest = max(covering, key=lambda one: one["weight"], default=None)
-        if heaviest is None:
-            found.append(Stretch(text[start:end]))
-        else:
-            note = f"{heaviest['piece']} {heaviest['weight']:.2f}, {heaviest['kind']}"
-            found.append(Stretch(text[start:end], heaviest["weight"] / largest, heaviest["kind"], note))
-    return found
+    """The whole text of a token view in order; the spans of its pieces rise and never overlap (`analysis.views`)."""
+    text, largest, found, last = view["text"], max_weight(view), [], 0
+    for one in view["own"]:
+        start, end = one["start"], one["end"]
+        if one["weight"] > 0 and start < end:
+            found += [Stretch(text[last:start])] if last < start else []
+            note = f"{one['piece']} {one['weight']:.2f}, {one['kind']}"
+            found.append(Stretch(text[start:end], one["weight"] / largest, one["kind"], note))
+            last = end
+    return found + ([Stretch(text[last:])] if last < len(text) else [])
 
 
 def max_weight(view: dict) -> float:

@@ -39,7 +39,7 @@ def gate_table(outcomes: Iterable[Outcome]) -> str:
         (code(one.name), one.limit, figure(one.base), figure(one.now), VERDICTS[one.passes], one.judged_by)
         for one in outcomes
     ]
-    return format_table([dict(zip(columns, row, strict=True)) for row in rows], columns)
+    return format_table(rows, columns)
 
 
 def param_table(params: Diff) -> str:

@@ -9,11 +9,11 @@ from statistics import fmean
 from typing import Any
 
 from kosplade.errors import UserError
-from kosplade.export.card import reported_split
 from kosplade.paths import eval_folder
 from kosplade.report.experiments import Files
 from kosplade.report.figures import SYSTEMS, not_comparable
 from kosplade.report.gates import GATES, Bounds, NotWorse, keeps, limit_text
+from kosplade.retrieval.results import reported_split
 from kosplade.retrieval.significance import holm, randomisation_test
 
 EVAL = "metrics/eval.json"

@@ -12,11 +12,11 @@ from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.params import Params, load_params
 from kosplade.pretrained.dense import DenseEncoder
-from kosplade.retrieval.baselines import BASELINES, Baselines, Found, sparse_found
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
 from kosplade.retrieval.encoding import inference_free
 from kosplade.retrieval.evaluation import evaluate_runs
+from kosplade.retrieval.reference import BASELINES, Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
 from kosplade.retrieval.search import to_run, without_own
 from kosplade.retrieval.served import ServedModel, check_length, load_export

@@ -1,6 +1,7 @@
 """`dvc import` and `dvc import-url` into data/imports/<name>: pinned by a .dvc file, fetched once."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,27 +49,20 @@ def _fetch(folder: Path, download: Download, say: Callable[[str], None]) -> dict
 
 
 def _recorded(pin: Path) -> tuple[str, str]:
-    """What a .dvc file names, a revision or an address, and the md5 of what came."""
+    """What a .dvc file of DVC's names, a revision or an address, and the md5 of what came."""
     recorded = read_yaml(pin)
-    try:
-        (dependency,), (output,) = recorded["deps"], recorded["outs"]
-        pinned = dependency["repo"].get("rev") if "repo" in dependency else dependency["path"]
-        return pinned, output["md5"]
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise UserError(f"{pin} is no .dvc file of an import. Delete it and run the same command again.") from None
+    (dependency,), (output,) = recorded["deps"], recorded["outs"]
+    return dependency["repo"]["rev"] if "repo" in dependency else dependency["path"], output["md5"]
 
 
 def _dvc(*arguments: str) -> None:
-    """Run DVC; its failure is a UserError with the reason in one line."""
+    """Run DVC; its failure is a UserError with what it said."""
     done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return
-    lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-    line = next((line for line in lines if line.startswith("ERROR: ")), lines[-1]).removeprefix("ERROR: ")
-    # "failed to import X. You could also try ... - REASON"
-    reason = line.partition(" - ")[2] if line.startswith("failed to import") else line
-    said = (reason or line)[:300].rstrip(".")
-    raise UserError(f"dvc {' '.join(arguments)} failed: {said}. Check the network and data/registry.yaml.")
+    if done.returncode:
+        # ERROR: failed to import X. You could also try ... - REASON
+        said = re.search(r"(?m)^ERROR: (?:failed to import .* - )?(.+)", done.stderr)
+        reason = (said[1] if said else done.stderr.strip())[:300].rstrip(".")
+        raise UserError(f"dvc {' '.join(arguments)} failed: {reason}. Check the network and data/registry.yaml.")
 
 
 def _verify(path: Path, sha256: str) -> None:

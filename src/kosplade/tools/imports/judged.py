@@ -1,135 +1,107 @@
-"""Collections with judgements (BEIR on the Hugging Face hub, MIRACL) as the BEIR folder that the project evaluates."""
+"""Collections with judgements (BEIR on the Hugging Face hub, MIRACL) as the BEIR folder that the project evaluates.
+
+Ids, repetitions and judgements of unknown texts are not looked at here: `kosplade.retrieval.beir` checks every line of
+the folder before an evaluation.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 from tqdm import tqdm
 
-from kosplade.errors import UserError, shown
-from kosplade.files import replacing, write_jsonl
-from kosplade.records.text import has_half_character, is_blank
-from kosplade.tools.imports.rows import BROKEN, identifier, rows, text
+from kosplade.errors import UserError
+from kosplade.files import write_jsonl
+from kosplade.records.text import is_blank
+from kosplade.tools.imports.rows import BROKEN, rows, shape_error
 
-LARGEST_SCORE = 2**31
 Files = dict[str, tuple[str, ...]]
-Document = tuple[str, str, str, str]  # place in its file, id, title, text
+Text = Annotated[str, BeforeValidator(lambda text: "" if text is None else text)]
+
+
+class Document(BaseModel):
+    """A row of a corpus; MIRACL calls the id `docid`."""
+
+    id: str = Field(validation_alias=AliasChoices("_id", "docid"))
+    title: Text = ""
+    text: Text = ""
+
+
+class Query(BaseModel):
+    """A row of queries."""
+
+    id: str = Field(validation_alias="_id")
+    text: str
+
+
+class Judgement(BaseModel):
+    """A row of qrels; a score of 1.0 or "1" is 1, as public sets have it."""
+
+    query: str = Field(validation_alias="query-id")
+    document: str = Field(validation_alias="corpus-id")
+    score: int
 
 
 def convert_beir(folder: Path, files: Files, beir: Path) -> str:
     """Convert corpus (`_id, title, text`), queries (`_id, text`), qrels (`query-id, corpus-id, score`).
 
     Each is JSONL, gzipped JSONL or Parquet. Writes the BEIR folder `beir`; returns a line that counts what is in it.
+    Raises UserError for a row of another shape and a broken file.
     """
-    queries: dict[str, str] = {}
-    for place, row in _rows(folder, files["queries"]):
-        _put(queries, identifier(row, "_id", place), text(row, "text", place), place)
-    judgements = (
-        (place, identifier(row, "query-id", place), identifier(row, "corpus-id", place), row.get("score"))
-        for place, row in _rows(folder, files["qrels"])
+    documents, queries, judgements = (
+        _all(folder, files[role], model)
+        for role, model in (("corpus", Document), ("queries", Query), ("qrels", Judgement))
     )
-    return _write(beir, _documents(folder, files["corpus"], "_id"), queries, judgements)
+    return _write(beir, documents, queries, judgements)
 
 
 def convert_miracl(folder: Path, files: Files, beir: Path) -> str:
     """Convert topics (`id<tab>query`), qrels in TREC's form, corpus (`docid, title, text` as gzipped JSONL).
 
-    Writes the BEIR folder `beir`; returns a line that counts what is in it.
+    Writes the BEIR folder `beir`; returns a line that counts what is in it. Raises UserError as `convert_beir`.
     """
-    queries: dict[str, str] = {}
-    for place, line in _lines(folder, files["topics"]):
-        number, _, query = line.partition("\t")
-        row = {"query": query, "id": number}
-        _put(queries, identifier(row, "id", place), text(row, "query", place), place)
-    judgements = []
-    for place, line in _lines(folder, files["qrels"]):
-        fields = line.split()
-        if len(fields) != 4:
-            raise UserError(f"{place}: query, Q0, document and relevance are expected. {BROKEN}")
-        row = {"query": fields[0], "document": fields[2]}
-        judgements.append((place, identifier(row, "query", place), identifier(row, "document", place), fields[3]))
-    return _write(beir, _documents(folder, files["corpus"], "docid"), queries, judgements)
+    documents = _all(folder, files["corpus"], Document)
+    queries = _fields(folder, files["topics"], ("_id", "text"), Query)
+    judgements = _fields(folder, files["qrels"], ("query-id", "Q0", "corpus-id", "score"), Judgement)
+    return _write(beir, documents, queries, judgements)
 
 
-def _write(
-    beir: Path,
-    documents: Iterable[Document],
-    queries: dict[str, str],
-    judgements: Iterable[tuple[str, str, str, object]],
-) -> str:
-    qrels: dict[str, dict[str, int]] = {}
-    for place, query, document, score in judgements:
-        if query not in queries:
-            raise UserError(f"{place}: query '{query}' is not among the queries. {BROKEN}")
-        _put(qrels.setdefault(query, {}), document, _whole_number(score, place), place)
-    missing = {document for scores in qrels.values() for document in scores}
-    blank = 0
-
-    def lines() -> Iterator[dict]:
-        nonlocal blank
-        written: set[str] = set()
-        for place, name, title, body in documents:
-            if is_blank(title + body):
-                blank += 1
-                continue
-            if name in written:
-                raise UserError(f"{place}: document '{name}' again. {BROKEN}")
-            written.add(name)
-            missing.discard(name)
-            yield {"_id": name, "title": title, "text": body}
-
-    count = write_jsonl(beir / "corpus.jsonl", tqdm(lines(), desc="writing the corpus", unit="document", leave=False))
-    if missing:
-        raise UserError(f"{beir.name}: {len(missing):,} judged documents are not in the corpus, {min(missing)} is one.")
-    write_jsonl(beir / "queries.jsonl", ({"_id": query, "text": queries[query]} for query in qrels))
-    judged = [f"{query}\t{document}\t{score}" for query in qrels for document, score in qrels[query].items()]
-    with replacing(beir / "qrels/test.tsv") as target:
-        target.write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]) + "\n", encoding="utf-8")
-    return (
-        f"{len(qrels):,} queries ({len(queries) - len(qrels):,} more without a judgement left out), "
-        f"{len(judged):,} judgements, {count:,} documents ({blank:,} blank ones left out)"
-    )
+def _all(folder: Path, files: tuple[str, ...], model: type[BaseModel]) -> Iterator:
+    for name in files:
+        yield from rows(folder / name, model)
 
 
-def _put(found: dict, key: str, value: str | int, place: str) -> None:
-    """Add a value; the same once more is nothing new, another one a UserError."""
-    if found.setdefault(key, value) != value:
-        raise UserError(f"{place}: '{key}' again, and not as before. {BROKEN}")
-
-
-def _documents(folder: Path, names: tuple[str, ...], field: str) -> Iterator[Document]:
-    for place, row in _rows(folder, names):
-        title, body = ("" if row.get(part) is None else row[part] for part in ("title", "text"))
-        if not isinstance(title, str) or not isinstance(body, str) or has_half_character(title + body):
-            raise UserError(f"{place}: title or text is no whole text. {BROKEN}")
-        yield place, identifier(row, field, place), title, body
-
-
-def _rows(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, dict]]:
-    for name in names:
-        yield from rows(_there(folder / name))
-
-
-def _lines(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for name in names:
-        path = _there(folder / name)
+def _fields(folder: Path, files: tuple[str, ...], names: tuple[str, ...], model: type[BaseModel]) -> Iterator:
+    """The lines of files of tab-separated values without a header."""
+    for name in files:
         try:
-            lines = path.read_text(encoding="utf-8-sig").split("\n")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not UTF-8 ({error}). {BROKEN}") from None
-        yield from ((f"{path}:{number}", line) for number, line in enumerate(lines, start=1) if line.strip())
+            lines = (folder / name).read_text(encoding="utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{folder / name}: cannot be read ({error}). {BROKEN}") from None
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield model.model_validate(dict(zip(names, line.split("\t"), strict=False)))
+                except ValidationError as error:
+                    raise UserError(f"{folder / name}:{number}: {shape_error(error)}. {BROKEN}") from None
 
 
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise UserError(f"{path} is not among what was imported. Check 'files' in data/registry.yaml.")
-    return path
-
-
-def _whole_number(score: object, place: str) -> int:
-    try:
-        value = float(score)  # hub data sets hold 1, 1.0 and "1"
-        if value.is_integer() and abs(value) < LARGEST_SCORE:
-            return int(value)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise UserError(f"{place}: score {shown(score)} is not a whole number. {BROKEN}")
+def _write(beir: Path, documents: Iterable[Document], queries: Iterable[Query], qrels: Iterable[Judgement]) -> str:
+    judged = {(one.query, one.document): one.score for one in qrels}
+    asked = {query for query, _ in judged}
+    texts = {query.id: query.text for query in queries}
+    seen = (
+        {"_id": document.id, "title": document.title, "text": document.text}
+        for document in tqdm(documents, desc="writing the corpus", unit="document", leave=False)
+        if not is_blank(document.title + document.text)
+    )
+    count = write_jsonl(beir / "corpus.jsonl", seen)
+    write_jsonl(beir / "queries.jsonl", ({"_id": id_, "text": text} for id_, text in texts.items() if id_ in asked))
+    (beir / "qrels").mkdir()
+    lines = [f"{query}\t{document}\t{score}\n" for (query, document), score in judged.items()]
+    (beir / "qrels/test.tsv").write_text("".join(["query-id\tcorpus-id\tscore\n", *lines]), encoding="utf-8")
+    return (
+        f"{len(asked):,} queries ({len(texts) - len(asked):,} more without a judgement left out), "
+        f"{len(judged):,} judgements, {count:,} documents"
+    )

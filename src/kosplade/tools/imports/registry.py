@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlparse
 
-from pydantic import BaseModel, Field, StrictBool, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from kosplade.errors import UserError
 from kosplade.files import read_model
@@ -17,9 +17,6 @@ ROLES = {
     "beir": {"corpus", "queries", "qrels"},
     "miracl": {"topics", "qrels", "corpus"},
 }
-Text = Annotated[str, Field(min_length=1)]
-# What an import writes; the part that follows never begins with a dot.
-Below = Annotated[str, Field(pattern=r"^data(/[\w-][\w.-]*)+$")]
 
 
 @dataclass(frozen=True)
@@ -35,29 +32,29 @@ class Download:
 class Url(BaseModel, extra="forbid", frozen=True):
     """An address, and the hash of what comes from it where somebody has published one."""
 
-    url: str = Field(pattern=r"^https?://.+/[^/]+$")
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    url: str
+    sha256: str | None = None
 
 
 class Dataset(BaseModel, extra="forbid", frozen=True):
     """An entry of the registry; `files` are those that the converter of `format` reads, by role."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
-    title: Text
-    size: Text
-    licence: Text
-    licence_note: Text
-    citation: Text
+    name: str
+    title: str
+    size: str
+    licence: str
+    licence_note: str
+    citation: str
     source: Literal["url", "git"]
-    revisions: tuple[Text, ...] = Field(min_length=1)
-    verified: StrictBool
+    revisions: tuple[str, ...] = Field(min_length=1)
+    verified: bool
     urls: tuple[Url, ...] = ()
-    url: Text | None = None
-    path: Text | None = None
+    url: str | None = None
+    path: str | None = None
     format: Literal["squad", "beir", "miracl"]
-    files: dict[str, tuple[Text, ...]]
-    train: Below | None = None
-    beir: Below
+    files: dict[str, tuple[str, ...]]
+    train: str | None = None
+    beir: str
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Dataset":
@@ -65,10 +62,8 @@ class Dataset(BaseModel, extra="forbid", frozen=True):
             raise ValueError(f"files must name {', '.join(sorted(ROLES[self.format]))}")
         if (self.format == "squad") != (self.train is not None):
             raise ValueError("train belongs to the format squad, and only there")
-        if self.source == "git" and not (self.url and self.path and len(self.revisions) == 1):
-            raise ValueError("a git source has one url, one path and one revision")
-        if len({download.name for download in self.downloads}) != max(len(self.urls), 1):
-            raise ValueError("urls is missing, or two of them end in the same name")
+        if not (self.urls if self.source == "url" else self.url and self.path):
+            raise ValueError("a source url has urls; a source git has url and path")
         return self
 
     @property

@@ -1,8 +1,6 @@
 """IDF against the formula worked out by hand, on the real tokenizer."""
 
 import os
-import weakref
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -15,8 +13,8 @@ from tokenizers import AddedToken, Regex, normalizers, pre_tokenizers
 
 from kosplade.errors import UserError
 from kosplade.records.jsonl import read_jsonl
-from kosplade.vocab import idf
-from kosplade.vocab.idf import DocumentFrequencies, count_documents, count_shards, splits_at_spaces
+from kosplade.vocab import frequencies as module
+from kosplade.vocab.frequencies import DocumentFrequencies, count_documents, count_shards, splits_at_spaces
 
 TEXTS = ["서울 맛집", "서울 서울 부산", "부산에서 서울"]
 
@@ -29,28 +27,25 @@ def test_hand_computed_weights(tokenizer):
     frequencies = count(tokenizer)
     vocab = tokenizer.get_vocab()
     assert frequencies.documents == 3
+    assert (frequencies.counts_V.dtype, frequencies.counts_V.shape) == (np.int64, (250_002,))
+    assert frequencies.counts_V[tokenizer.all_special_ids].tolist() == [0] * 5
     counted = {piece: int(frequencies.counts_V[vocab[piece]]) for piece in ("▁서울", "▁부산", "에서", "▁대구")}
     assert counted == {"▁서울": 3, "▁부산": 2, "에서": 1, "▁대구": 0}
     idf_V = frequencies.idf()
+    assert (idf_V.dtype, idf_V.shape) == (np.float32, (250_002,))
     # ln(1 + (3 - df + .5) / (df + .5)): df 3 ln(1 + .5 / 3.5) = ln 8/7, df 2 ln(1 + 1.5 / 2.5) = ln 1.6,
     # df 1 ln(1 + 2.5 / 1.5) = ln 8/3, df 0 ln(1 + 3.5 / .5) = ln 8.
     for piece, expected in (("▁서울", 0.1335314), ("▁부산", 0.4700036), ("에서", 0.9808293), ("▁대구", 2.0794415)):
         assert idf_V[vocab[piece]] == pytest.approx(expected, abs=1e-6)
 
 
-def test_one_float32_for_every_piece(tokenizer):
-    frequencies = count(tokenizer)
-    assert (frequencies.counts_V.dtype, frequencies.counts_V.shape) == (np.int64, (250_002,))
-    assert (frequencies.idf().dtype, frequencies.idf().shape) == (np.float32, (250_002,))
-
-
-def test_special_pieces_do_not_occur(tokenizer):
-    assert count(tokenizer).counts_V[tokenizer.all_special_ids].tolist() == [0] * 5
-
-
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
-def test_the_batch_size_changes_nothing(tokenizer, batch_size):
-    np.testing.assert_array_equal(count(tokenizer, batch_size=batch_size).counts_V, count(tokenizer).counts_V)
+def test_a_text_without_a_piece_is_a_document_and_no_text_is_none(tokenizer):
+    frequencies = count(tokenizer, ["", " ", "서울"])
+    assert (frequencies.documents, frequencies.counts_V.sum()) == (3, 1)
+    frequencies = count(tokenizer, [])
+    assert (frequencies.documents, frequencies.counts_V.sum()) == (0, 0)
+    # ln(1 + .5 / .5) = ln 2
+    np.testing.assert_allclose(frequencies.idf(), np.log(2), rtol=1e-6)
 
 
 def test_shards_add_up_to_the_bit(tokenizer):
@@ -67,38 +62,6 @@ def test_a_count_is_exact_where_float32_is_not():
     documents = (1 << 24) + 1
     frequencies = DocumentFrequencies(np.array([documents - 1]), documents)
     assert frequencies.idf()[0] == pytest.approx(1.5 / (documents - 0.5), rel=1e-6)
-
-
-def test_no_text_at_all(tokenizer):
-    frequencies = count(tokenizer, [])
-    assert (frequencies.documents, frequencies.counts_V.sum()) == (0, 0)
-    # ln(1 + .5 / .5) = ln 2
-    np.testing.assert_allclose(frequencies.idf(), np.log(2), rtol=1e-6)
-
-
-def test_a_text_without_a_piece_is_a_document(tokenizer):
-    frequencies = count(tokenizer, ["", " ", "서울"])
-    assert (frequencies.documents, frequencies.counts_V.sum()) == (3, 1)
-
-
-def test_texts_are_streamed(tokenizer):
-    class Text(str):
-        """A string that can be referred to weakly."""
-
-    alive = weakref.WeakSet()
-    most = 0
-
-    def stream():
-        nonlocal most
-        for number in range(60):
-            text = Text(f"{number}번 출구")
-            alive.add(text)
-            most = max(most, len(alive))
-            yield text
-
-    assert count(tokenizer, stream(), batch_size=4).documents == 60
-    # The batch before, the batch in the making, and what the two loops hold.
-    assert most <= 4 + 4 + 2
 
 
 def test_earlier_calls_with_truncation_and_padding_leave_no_trace(tokenizer):
@@ -148,16 +111,16 @@ def test_every_kind_of_vocabulary_is_counted_text_by_text(make, by_words):
 
 def test_forgetting_words_changes_nothing(tokenizer, written, monkeypatch):
     whole = count(tokenizer, written, 10)
-    monkeypatch.setattr(idf, "WORDS_KEPT", 100)
+    monkeypatch.setattr(module, "WORDS_KEPT", 100)
     np.testing.assert_array_equal(count(tokenizer, written, 10).counts_V, whole.counts_V)
 
 
 def test_a_tokenizer_that_looks_across_spaces_is_given_whole_texts(word_tokenizer):
     word_tokenizer.backend_tokenizer.normalizer = normalizers.Replace("w5 w6", "w7")
-    texts = ["w5 w6", "w5 w6 w8", "w5 w8", "w6 w5"]
-    counted = count(word_tokenizer, texts)
-    np.testing.assert_array_equal(counted.counts_V, plainly(word_tokenizer, texts))
-    assert counted.counts_V[5:9].tolist() == [2, 1, 2, 2]
+    assert count(word_tokenizer, ["w5 w6", "w5 w6 w8", "w5 w8", "w6 w5"]).counts_V[5:9].tolist() == [2, 1, 2, 2]
+    word_tokenizer.add_tokens([AddedToken("w8 w9")])
+    assert not splits_at_spaces(word_tokenizer.backend_tokenizer)
+    assert count(word_tokenizer, ["w7 w8 w9"]).counts_V[[7, 8, 9, 40]].tolist() == [1, 0, 0, 1]
 
 
 def test_words_are_counted_alone_where_no_part_looks_across_spaces(word_tokenizer):
@@ -182,12 +145,6 @@ def test_words_are_counted_alone_where_no_part_looks_across_spaces(word_tokenize
         assert splits_at_spaces(backend) is expected
 
 
-def test_an_added_piece_with_a_space_is_found(word_tokenizer):
-    word_tokenizer.add_tokens([AddedToken("w5 w6")])
-    assert not splits_at_spaces(word_tokenizer.backend_tokenizer)
-    assert count(word_tokenizer, ["w7 w5 w6"]).counts_V[[5, 6, 7, 40]].tolist() == [0, 0, 1, 1]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
@@ -201,33 +158,13 @@ def written() -> list[str]:
     return [row["query"] for row in read_jsonl(Path(__file__).parents[2] / "data/queries/test.jsonl", ("query",))]
 
 
-def refuse(*_) -> DocumentFrequencies:
-    raise AssertionError("counted in this process")
-
-
 def test_processes_add_up_to_the_bit(folder, written, monkeypatch):
     whole = count(unigram(), written, batch_size=100)
-    started = []
-
-    class Recorded(ProcessPoolExecutor):
-        def __init__(self, workers, *rest):
-            started.append(workers)
-            super().__init__(workers, *rest)
-
-    monkeypatch.setattr(idf, "ProcessPoolExecutor", Recorded)
-    monkeypatch.setattr(idf, "count_documents", refuse)  # here only: the processes import the module anew
-    summed = count_shards(partial(islice, written), len(written), folder, 50, 3)
-    assert started == [3]
+    monkeypatch.setattr(module, "count_documents", None)  # here only: the processes import the module anew
+    summed = count_shards(partial(islice, written), len(written), folder, 50, 2)
     assert summed.documents == whole.documents == len(written)
     assert summed.counts_V.tobytes() == whole.counts_V.tobytes()
     assert summed.idf().tobytes() == whole.idf().tobytes()
-
-
-def test_one_process_is_this_one(folder, written, monkeypatch):
-    whole = count(unigram(), written)
-    monkeypatch.setattr(idf, "ProcessPoolExecutor", refuse)
-    counted = count_shards(partial(islice, written), len(written), folder, 50, 1)
-    assert counted.idf().tobytes() == whole.idf().tobytes()
 
 
 @pytest.mark.parametrize(
@@ -252,17 +189,21 @@ def test_every_process_has_a_range_and_its_share_of_the_cores(monkeypatch, proce
             return [DocumentFrequencies(np.ones(1, dtype=np.int64), stop - start) for start, stop in ranges]
 
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    monkeypatch.setattr(idf, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(module, "ProcessPoolExecutor", Pool)
     summed = count_shards(partial(islice, []), total, Path("unused"), 1, processes)
     assert (summed.documents, summed.counts_V.tolist()) == (total, [len(ranges)])
 
 
-def test_an_error_of_a_process_is_the_users(tmp_path):
+def test_one_process_is_this_one(folder, written, monkeypatch):
+    monkeypatch.setattr(module, "ProcessPoolExecutor", None)
+    counted = count_shards(partial(islice, written), len(written), folder, 50, 1)
+    assert counted.idf().tobytes() == count(unigram(), written).idf().tobytes()
+
+
+@pytest.mark.full
+def test_a_process_that_fails_or_is_killed_is_one_line_with_the_remedy(folder, tmp_path):
     with pytest.raises(UserError, match=r"not found\. Run: dvc repro backbone"):
         count_shards(partial(islice, TEXTS), len(TEXTS), tmp_path / "missing", 2, 2)
-
-
-def test_a_process_that_is_killed(folder):
     # max(start, stop, key=os._exit) ends the process that opens the texts as suddenly as a kill.
     with pytest.raises(UserError, match=r"killed.*Lower machine.idf_processes\."):
         count_shards(partial(max, key=os._exit), 2, folder, 2, 2)

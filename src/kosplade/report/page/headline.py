@@ -7,7 +7,7 @@ from statistics import fmean
 from kosplade.report.experiments import Experiment
 from kosplade.report.figures import BASELINES, HEADLINES, WAYS
 from kosplade.report.gates import Gates, keeps, limit_text
-from kosplade.report.page.tables import reason, reasons, signed
+from kosplade.report.page.beside import reason, reasons, signed
 from kosplade.retrieval.bootstrap import interval
 from kosplade.retrieval.results import figure
 from kosplade.retrieval.significance import holm, randomisation_test

@@ -1,0 +1,82 @@
+"""The embedded model and text, cut down to one layer and a few steps: what the README promises of them, end to end."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+from pipeline.copies import Clone, copy_of_working_tree, ran, stages
+from sentence_transformers import SparseEncoder
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+pytestmark = pytest.mark.full
+CUT = {
+    "model.num_layers": 1,
+    "model.max_query_length": 24,
+    "model.max_document_length": 48,
+    "data.max_passages": 1200,
+    "teacher.max_length": 32,
+    "train.max_steps": 12,
+    "train.batch_size": 8,
+    "train.sampled_pieces": 256,
+    "train.logging_steps": 2,
+    "verify.samples": 48,
+    "eval.sparsity_documents": 24,
+}
+QUERY = "연구개발비를 어떻게 정산합니까?"
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory) -> Clone:
+    clone = copy_of_working_tree(tmp_path_factory.mktemp("real") / "repository")
+    clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
+    for key, value in CUT.items():
+        clone.set(key, value)
+    assert clone.repro() == set(stages())
+    clone.commit("real run")
+    return clone
+
+
+def test_it_learns_and_masks_the_pieces_of_the_guide(real):
+    metrics = real.metrics()
+    assert metrics["verify.json"]["masked_pieces"] == 163
+    assert metrics["verify.json"]["loss_last"] < metrics["verify.json"]["loss_first"]
+    assert 0 < metrics["eval.json"]["test"]["inference_free"]["ndcg10"] <= 1
+
+
+def test_transformers_and_sentence_transformers_load_the_export(real):
+    folder = real.folder / "huggingface/v25/best"
+    model, report = AutoModelForMaskedLM.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"]
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    with torch.inference_mode():
+        weights_V = torch.log1p(torch.relu(model(**tokenizer(QUERY, return_tensors="pt")).logits.amax(dim=1)))[0]
+    mask_V = torch.load(real.folder / "outputs/idf_weights/xlmr_stopword_mask.pt", weights_only=True)
+    assert weights_V[mask_V].max() == 0
+    assert weights_V.max() > 0
+    theirs_V = SparseEncoder(str(folder), device="cpu").encode_document([QUERY], convert_to_sparse_tensor=False)[0]
+    torch.testing.assert_close(theirs_V, weights_V, rtol=1e-3, atol=1e-3)
+
+
+def test_what_opensearch_needs_is_written(real):
+    folder = real.folder / "huggingface/v25/best/opensearch"
+    for name in ("document_model", "query_model"):
+        config = json.loads((folder / f"{name}.json").read_text())
+        data = (folder / f"{name}.zip").read_bytes()
+        assert config["model_content_size_in_bytes"] == len(data)
+        assert config["model_content_hash_value"] == hashlib.sha256(data).hexdigest()
+    assert "카드 결제 취소" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_an_experiment_keeps_the_frozen_embeddings_once(real):
+    """384 MB of the export, the same file in every experiment."""
+
+    def cached() -> int:
+        files = (real.folder / ".dvc/cache/files").rglob("*")
+        return sum(path.stat().st_size for path in files if path.is_file())
+
+    before = cached()
+    settings = ("-S", "stopword_penalty=50", "-S", "export.opensearch=false")
+    out = real.run("dvc", "exp", "run", "-n", "penalty", *settings).stdout
+    assert ran(out) == {"verify", "train", "eval", "convert"}
+    assert 0 < cached() - before < 30_000_000
