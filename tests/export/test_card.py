@@ -12,11 +12,30 @@ from sentence_transformers.sparse_encoder import SparseEncoderModelCardData
 
 from kosplade.export.origins import base_of, training_of
 from kosplade.files import read_yaml
-from kosplade.retrieval.results import gain_lines, kind_table, retrieval_table
+from kosplade.retrieval.results import gain_lines, kind_table, reported_split, retrieval_table
 
 
 def rows(table: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+
+
+def test_the_retrieval_table_shows_the_test_split_where_there_is_one():
+    assert [reported_split(dict.fromkeys(of)) for of in (("val", "test"), ("val",))] == ["test", "val"]
+    header, _, first, *_, last = rows(retrieval_table(METRICS))
+    assert header == ["", "nDCG@10", "MRR@10", "Recall@1", "Recall@10", "Recall@100"]
+    assert first == ["inference-free queries", "0.100", "0.110", "0.120", "0.130", "0.140"]
+    assert last == ["dense teacher", "0.500", "0.510", "0.520", "0.530", "0.540"]
+    assert rows(retrieval_table({"val": METRICS["val"]}))[2][:2] == ["inference-free queries", "0.500"]
+
+
+def test_gains_and_kinds_are_told_with_their_p_values_and_intervals():
+    title, _, *lines = gain_lines(METRICS).splitlines()
+    assert (title[-12:], len(lines)) == ("for 4 tests:", 4)
+    assert lines[0] == "- inference-free queries against BM25, same pieces: +0.001, p = 0.0400"
+    header, _, *body = rows(kind_table(kinds()))
+    assert header[:3] == ["nDCG@10", "queries", "inference-free queries"]
+    values = [f"{x:.3f} ({x - 0.05:.3f} - {x + 0.05:.3f})" for x in (0.5, 0.6, 0.25, 0.3, 0.7)]
+    assert body == [["keyword", "7", *values], ["question", "12", *values]]
 
 
 @pytest.fixture

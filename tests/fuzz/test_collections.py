@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch.documents import count_documents, read_documents, read_queries
+from kosplade.tools.opensearch.texts import count_documents, read_documents, read_queries
 
 nfd = partial(normalize, "NFD")
 HEADER = "query-id\tcorpus-id\tscore"

@@ -1,10 +1,9 @@
-"""Approximate search against exact search, and everything that makes the library panic."""
+"""Approximate search against exact search."""
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from kosplade.errors import UserError
 from kosplade.retrieval.search import search
 from kosplade.tools import approximate
 from kosplade.tools.approximate import ApproximateIndex, approximate_cost, recall
@@ -55,7 +54,9 @@ def test_generous_parameters_equal_exact_search():
     ids, scores = ApproximateIndex(documents_NV).search(queries_QV, 10)
     np.testing.assert_array_equal(ids, exact_ids)
     np.testing.assert_allclose(scores, exact_scores, rtol=1e-5)
-    assert approximate_cost(exact_ids, queries_QV, ApproximateIndex(documents_NV), repeats=1)["recall10"] == 1.0
+    index = ApproximateIndex(documents_NV)
+    figures = approximate_cost(exact_ids, queries_QV, index, repeats=1)
+    assert (figures["recall10"], figures["index_bytes"]) == (1.0, index.bytes)
 
 
 @pytest.mark.usefixtures("generous")
@@ -82,16 +83,6 @@ def test_two_builds_give_the_same_results():
     assert first.bytes == second.bytes
 
 
-def test_the_figures_of_approximate_cost():
-    queries_QV, documents_NV = random_vectors(20, seed=1), random_vectors(100, seed=2)
-    exact_ids, _ = search(queries_QV, documents_NV, 10)
-    index = ApproximateIndex(documents_NV)
-    figures = approximate_cost(exact_ids, queries_QV, index, repeats=1)
-    assert list(figures) == ["queries_a_second", "recall10", "index_bytes"]
-    assert figures["recall10"] == round(recall(exact_ids, index.search(queries_QV, 10)[0]), 6)
-    assert figures["index_bytes"] == index.bytes
-
-
 @pytest.mark.parametrize(
     "documents_NV",
     [vectors(), vectors({}, {}), vectors({3: 0.0}, {})],
@@ -105,12 +96,6 @@ def test_an_index_without_weights_finds_nothing(documents_NV):
     assert index.bytes == 0
 
 
-def test_no_queries_and_no_depth():
-    index = ApproximateIndex(vectors({3: 1.0}))
-    assert index.search(vectors(), 3)[0].shape == (0, 3)
-    assert index.search(vectors({3: 1.0}), 0)[0].shape == (1, 0)
-
-
 def test_a_weight_that_float16_rounds_to_zero_is_not_found():
     ids, _ = ApproximateIndex(vectors({3: 1e-9}, {3: 1.0})).search(vectors({3: 1.0}), 2)
     assert ids.tolist() == [[1, -1]]
@@ -122,15 +107,6 @@ def test_pieces_out_of_order_twice_or_zero():
     _, scores = ApproximateIndex(untidy).search(untidy, 1)
     assert scores.tolist() == [[3 * 3 + 4 * 4]]
     assert untidy.data.tolist() == [1, 2, 4, 0]
-
-
-@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf"), 70_000.0])
-def test_weights_that_cannot_be_indexed(weight):
-    bad = vectors({1: 1.0}, {}, {1: 1.0, 2: weight})
-    with pytest.raises(UserError, match="documents: row 2 has the weight"):
-        ApproximateIndex(bad)
-    with pytest.raises(UserError, match="queries: row 2 has the weight"):
-        ApproximateIndex(vectors({1: 1.0})).search(bad, 1)
 
 
 def test_recall():

@@ -50,7 +50,7 @@ def test_third_party_is_current_and_names_every_package_source_and_data_set():
     ("before", "after", "named"),
     [
         ("  pygit2: GPL-2.0 with", "  other: with", "pygit2: GPLv2 with linking exception"),
-        ("  pywin32: PSF-2.0\n", "", "no licence known of pywin32"),
+        ("  pywin32: PSF-2.0\n", "", "pywin32: UNKNOWN"),
     ],
 )
 def test_a_licence_that_needs_a_note_or_that_nobody_knows_stops(tmp_path, monkeypatch, before, after, named):

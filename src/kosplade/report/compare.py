@@ -6,6 +6,7 @@ Nothing is checked out, so the workspace stays as it is.
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from kosplade.console import run_command, say
@@ -18,6 +19,7 @@ from kosplade.report.page.beside import headline_rows, reasons
 from kosplade.retrieval.results import format_table
 
 PAGE = Path("reports/index.html")
+DVC = (sys.executable, "-m", "dvc")  # that of this environment, activated or not
 
 
 def run(name: str) -> None:
@@ -26,7 +28,7 @@ def run(name: str) -> None:
         raise UserError(f"no experiment {name}, and none can be run in a copy of the workspace: {obstacle}")
     settings = [f"--set-param={key}={json.dumps(value)}" for key, value in RECIPES[name].items()]
     say("compare", f"experiment {name} not found: running it")
-    if subprocess.run(["dvc", "exp", "run", "--temp", "-n", name, "-S", f"version={name}", *settings]).returncode:
+    if subprocess.run([*DVC, "exp", "run", "--temp", "-n", name, "-S", f"version={name}", *settings]).returncode:
         raise UserError(f"experiment {name} failed; its last lines say why. Then run: make eval-v25-compare")
 
 
@@ -34,7 +36,7 @@ def _obstacle() -> str | None:
     """Why `dvc exp run --temp` (3.67.1) cannot work in this repository, and the remedy; None if it can."""
     if is_shallow():  # DVC would run it, lose the result and not say so
         return "the clone is shallow. Run: git fetch --unshallow"
-    cache = subprocess.run(["dvc", "cache", "dir"], capture_output=True, text=True).stdout.strip()
+    cache = subprocess.run([*DVC, "cache", "dir"], capture_output=True, text=True).stdout.strip()
     if not cache.isascii():  # DVC writes the path into the copy's settings, in ASCII
         return f"{cache} is not an ASCII path. Move it to one, then run: dvc cache dir --local NEW_PATH"
     return None

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from kosplade.errors import UserError
 from kosplade.retrieval.cost import speed
 from kosplade.retrieval.encoding import used_pieces
 
@@ -36,7 +35,6 @@ HEAP_FACTOR = 0.9
 
 INSTALL = "pip install pyseismic-lsr==0.5.4"
 RECALL_DEPTH = 10
-_LARGEST_WEIGHT = float(np.finfo(np.float16).max)
 
 
 def is_available() -> bool:
@@ -45,20 +43,15 @@ def is_available() -> bool:
 
 
 class ApproximateIndex:
-    """A Seismic index of documents [N, V], for vocabularies beyond 65,536 pieces as well.
+    """A Seismic index of documents [N, V] with non-negative weights, for vocabularies beyond 65,536 pieces as well.
 
-    Building is deterministic: the clustering has a fixed seed, and two builds, with one thread or two, give the same
-    clusters and results. (The saved files have the same size; only the order of a hash map at their end differs.)
-    The build takes the threads of the environment variable RAYON_NUM_THREADS, or all cores: version 0.5.4 ignores its
-    argument num_threads. Searching takes one thread.
-
-    The index holds weights as float16: scores differ from exact ones by up to 0.05 %, and weights below 6e-8 are lost.
-    Documents without weights are never found. Raises UserError for weights that are negative, not finite or above
-    65504, the largest float16.
+    Two builds give the same clusters and results. The build takes the threads of RAYON_NUM_THREADS, or all cores;
+    searching takes one. Weights are float16: scores differ from exact ones by up to 0.05 %, and those below 6e-8 are
+    lost. Documents without weights are never found.
     """
 
     def __init__(self, documents_NV: csr_matrix) -> None:
-        documents_NV = _checked(documents_NV, "documents")
+        documents_NV = _tidy(documents_NV)
         # Seismic pays for every piece that might occur, used or not: 5 s and 57 MB for an empty vocabulary of 250,002.
         self._pieces_P = used_pieces(documents_NV)
         self._index = self._build(documents_NV[:, self._pieces_P]) if documents_NV.nnz else None
@@ -87,13 +80,12 @@ class ApproximateIndex:
         """Return the `depth` best documents it finds for each query, in the convention of `kosplade.retrieval.search`.
 
         The result is (ids [Q, depth] int64, scores [Q, depth] float32), best first, ties by document order; places left
-        over hold id -1 and score 0. Which of several documents that tie at the cut is found is not set. Raises
-        UserError for weights that are negative, not finite or above 65504.
+        over hold id -1 and score 0. Which of several documents that tie at the cut is found is not set.
         """
-        queries_QP = _checked(queries_QV, "queries")[:, self._pieces_P]
+        queries_QP = _tidy(queries_QV)[:, self._pieces_P]
         ids_QK = np.full((queries_QP.shape[0], depth), -1, dtype=np.int64)
         scores_QK = np.zeros((queries_QP.shape[0], depth), dtype=np.float32)
-        if self._index is None or depth == 0:
+        if self._index is None:
             return ids_QK, scores_QK
         import seismic
 
@@ -148,8 +140,6 @@ def approximate_cost(
       digit; compare with `exact_speed` at depth 10;
     - recall10: see `recall`, to 6 digits;
     - index_bytes: size of the saved index on disk.
-
-    Raises UserError for weights that ApproximateIndex refuses.
     """
     found_ids, _ = index.search(queries_QV, RECALL_DEPTH)
     queries_a_second = speed(lambda: index.search(queries_QV, RECALL_DEPTH), queries_QV.shape[0], repeats)
@@ -174,17 +164,9 @@ def _silence() -> Iterator[None]:
         os.close(kept)
 
 
-def _checked(vectors_NV: csr_matrix, side: str) -> csr_matrix:
+def _tidy(vectors_NV: csr_matrix) -> csr_matrix:
     """A float32 copy whose pieces are in order, once each and without zeros, as Seismic needs them."""
     vectors_NV = vectors_NV.astype(np.float32)
     vectors_NV.sum_duplicates()
-    valid = (vectors_NV.data >= 0) & (vectors_NV.data <= _LARGEST_WEIGHT)  # Both false for NaN
-    if not valid.all():
-        first = valid.argmin()
-        row = np.searchsorted(vectors_NV.indptr, first, side="right") - 1
-        raise UserError(
-            f"{side}: row {row} has the weight {vectors_NV.data[first]}. Weights must lie between 0 and "
-            f"{_LARGEST_WEIGHT:.0f}; encode the {side} again."
-        )
     vectors_NV.eliminate_zeros()
     return vectors_NV

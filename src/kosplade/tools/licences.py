@@ -10,44 +10,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pydantic import BaseModel
-
 from kosplade.console import run_command
 from kosplade.errors import UserError
-from kosplade.files import read_model, replacing
+from kosplade.files import read_model, read_yaml
 from kosplade.paths import SOURCES
 from kosplade.tools.imports.registry import REGISTRY, Registry
 from kosplade.wheels import Sources
 
 CONSTRAINTS = Path("constraints.txt")
 NOTICES = Path("data/licences.yaml")
-THIRD_PARTY = Path("THIRD_PARTY.md")
 # Copyleft that reaches further than the file it is in, or no free licence at all: each needs a note in NOTICES.
 RESTRICTED = re.compile(r"GPL|GNU|EPL|SSPL|BUSL|proprietary|non-?commercial|-NC\b|none stated|UNKNOWN", re.IGNORECASE)
 
 
-class Notices(BaseModel, extra="forbid"):
-    """data/licences.yaml: a text for each section, licences by package, notes by package or pattern of packages."""
-
-    introduction: str
-    sections: dict[str, str]
-    packages: dict[str, str]
-    notes: dict[str, str]
-
-
-def package_licences(elsewhere: dict[str, str]) -> dict[str, str]:
-    """The licence of every package that constraints.txt names; `elsewhere` goes before what a package says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "piplicenses", "--format=json", "--from=mixed", "--with-system"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = {canonical(row["Name"]): row["License"] for row in json.loads(done.stdout)} | elsewhere
-    names = [canonical(name) for name in re.findall(r"(?m)^([\w.-]+)==", CONSTRAINTS.read_text(encoding="utf-8"))]
-    if unknown := [name for name in names if name not in said]:
-        raise UserError(f"no licence known of {', '.join(unknown)}. Run: make setup, or add it to {NOTICES}, packages.")
-    return {name: said[name] for name in names}
+def package_licences(stated: dict[str, str]) -> dict[str, str]:
+    """The licence of every package that constraints.txt names; `stated` goes before what a package says."""
+    command = [sys.executable, "-m", "piplicenses", "--format=json", "--from=mixed", "--with-system"]
+    rows = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    said = {canonical(row["Name"]): row["License"] for row in rows} | stated
+    names = map(canonical, re.findall(r"(?m)^([\w.-]+)==", CONSTRAINTS.read_text(encoding="utf-8")))
+    return {name: said.get(name, "UNKNOWN") for name in names}
 
 
 def canonical(name: str) -> str:
@@ -56,43 +38,42 @@ def canonical(name: str) -> str:
 
 
 def third_party() -> str:
-    """The text of THIRD_PARTY.md. Raises UserError for a package without a licence, or without a note it needs."""
-    notices = read_model(NOTICES, Notices)
-    licences = package_licences(notices.packages)
+    """The text of THIRD_PARTY.md. Raises UserError for a package whose licence needs a note and has none."""
+    notices = read_yaml(NOTICES)
+    licences = package_licences(notices["packages"])
     restricted = [name for name, licence in licences.items() if RESTRICTED.search(licence)]
-    noted = {pattern: fnmatch.filter(restricted, pattern) for pattern in notices.notes}
+    noted = {pattern: fnmatch.filter(restricted, pattern) for pattern in notices["notes"]}
     if unsaid := set(restricted).difference(*noted.values()):
-        raise UserError(f"{min(unsaid)}: {licences[min(unsaid)]}. Say in {NOTICES}, notes, why that is in order.")
+        raise UserError(f"{min(unsaid)}: {licences[min(unsaid)]}. Say in {NOTICES} what it is, or why it is in order.")
+    sources, datasets = read_model(SOURCES, Sources).all(), read_model(REGISTRY, Registry).datasets
     tables = {
         "Text and weights": [
             ("package", "licence", "taken"),
-            *((f"{one.package} {one.version}", one.licence, one.taken) for one in read_model(SOURCES, Sources).all()),
+            *((f"{one.package} {one.version}", one.licence, one.taken) for one in sources),
         ],
         "Data sets": [
             ("data set", "licence", "note"),
-            *((one.title, one.licence, one.licence_note) for one in read_model(REGISTRY, Registry).datasets),
+            *((one.title, one.licence, one.licence_note) for one in datasets),
         ],
         "Python packages": [("package", "licence"), *sorted(licences.items())],
         "To be looked at": [
             ("package", "licence", "note"),
             *(
-                (pattern, ", ".join(sorted({licences[name] for name in names})), notices.notes[pattern])
+                (pattern, ", ".join(sorted({licences[name] for name in names})), notices["notes"][pattern])
                 for pattern, names in noted.items()
             ),
         ],
     }
-    parts = ["# What is fetched and under which licence", notices.introduction.strip()]
+    parts = ["# What is fetched and under which licence", notices["introduction"].strip()]
     for title, (header, *rows) in tables.items():
-        lines = [header, ["---"] * len(header), *rows]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        parts += [f"## {title}", notices.sections[title].strip(), table]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in (header, ["---"] * len(header), *rows))
+        parts += [f"## {title}", notices["sections"][title].strip(), table]
     return "\n\n".join(parts) + "\n"
 
 
 def main(arguments: list[str]) -> None:
     """Write THIRD_PARTY.md."""
-    with replacing(THIRD_PARTY) as target:
-        target.write_text(third_party(), encoding="utf-8")
+    Path("THIRD_PARTY.md").write_text(third_party(), encoding="utf-8")
 
 
 if __name__ == "__main__":

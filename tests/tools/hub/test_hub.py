@@ -9,7 +9,7 @@ from tools.hub.server import TOKEN, Server
 from kosplade.errors import UserError
 from kosplade.export import huggingface
 from kosplade.export.sentence_transformers import write_sentence_transformers
-from kosplade.tools.hub import FILES, check_export, main
+from kosplade.tools.hub import NEEDED, main
 
 REPO = "someone/tiny"
 
@@ -83,18 +83,12 @@ def test_a_card_without_a_licence_is_said(folder, server, capsys):
     assert "the card states no licence" in capsys.readouterr().out
 
 
-def test_every_file_of_an_export_is_needed(tmp_path, word_tokenizer, monkeypatch):
-    monkeypatch.setattr(huggingface, "SHARD", "2KB")
-    folder = write_export(tmp_path / "export", word_tokenizer)
-    names = sorted(contents(folder))
-    assert len(names) > sum(map(len, FILES.values()))  # shards, too
-    for name in names:
-        (folder / name).rename(tmp_path / "away")
-        with pytest.raises(UserError, match=r" missing\. Run: make convert-v25-hf") as refused:
-            check_export(folder)
-        assert name in str(refused.value) or name == "model.safetensors.index.json"
-        (tmp_path / "away").rename(folder / name)
-    check_export(folder)
+def test_a_folder_that_is_no_export_is_refused_before_anything_is_sent(folder, server):
+    for name in (*NEEDED, "model.safetensors"):
+        (folder / name).rename(folder / "away")
+        assert "Run: make convert-v25-hf" in refusal(folder)
+        (folder / "away").rename(folder / name)
+    assert server.repos == {}
 
 
 @pytest.mark.parametrize("repo", ["a/b/c", "some one/tiny", ""])
@@ -108,9 +102,8 @@ def test_no_token_and_a_wrong_one(folder, server, monkeypatch):
     assert "Invalid credentials" in refusal(folder)
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(folder / "no token"))
-    server.requests.clear()
     assert "hf auth login" in refusal(folder)
-    assert server.requests == []
+    assert server.repos == {}
 
 
 def test_what_the_hub_refuses_names_the_repository_and_the_reason(folder, server, monkeypatch):

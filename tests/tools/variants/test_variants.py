@@ -1,7 +1,6 @@
 """Variants of an export against the export itself: a real tokenizer with fewer pieces, real onnxruntime."""
 
 import json
-import shutil
 
 import numpy as np
 import onnx
@@ -214,10 +213,8 @@ def test_int8_is_near_and_small(pruned, tmp_path):
     [
         (lambda tiny, out: out.mkdir(), "onnx", "is there and is no variant"),
         (lambda tiny, out: (tiny / LENGTHS_FILE).unlink(), "onnx", "neither an export nor a variant of one"),
-        (lambda tiny, out: (tiny / LENGTHS_FILE).write_text("{}"), "onnx", "lacks a field"),
         (lambda tiny, out: (tiny / "variant.json").write_text("{}"), "onnx", "lacks a field"),
         (lambda tiny, out: (tiny / "variant.json").write_text("]"), "onnx", "not JSON"),
-        (lambda tiny, out: shutil.rmtree(tiny), "onnx", "neither .* Run: make convert-v25-hf"),
         (lambda tiny, out: None, "pruned", "only Unigram"),
     ],
 )
@@ -232,8 +229,8 @@ def test_errors_are_one_line_and_leave_nothing(tiny, tmp_path, prepare, kind, sa
 
 
 def test_a_variant_is_no_source_but_a_pruned_one(pruned, tiny, tmp_path):
-    write_variant(tiny, tmp_path / "onnx", "onnx")
-    for source, kind in ((pruned, "pruned"), (tmp_path / "onnx", "int8")):
+    (tiny / "model.onnx").touch()
+    for source, kind in ((pruned, "pruned"), (tiny, "int8")):
         with pytest.raises(UserError, match="is a variant already"):
             write_variant(source, tmp_path / "out", kind)
 
@@ -243,7 +240,7 @@ def test_the_model_itself_is_not_replaced(pruned):
         write_variant(pruned, pruned, "onnx")
 
 
-@pytest.mark.parametrize("out", ["huggingface/v30/best/onnx", "data/prepared/x", "outputs/train_v25", "data/backbone"])
+@pytest.mark.parametrize("out", ["huggingface/v30/best/onnx", "data/prepared/x", "data/backbone"])
 def test_no_variant_in_an_out_of_the_pipeline(tiny, tmp_path, monkeypatch, out):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"OUTPUT: {out} is in an out of the pipeline"):
@@ -251,8 +248,7 @@ def test_no_variant_in_an_out_of_the_pipeline(tiny, tmp_path, monkeypatch, out):
     assert not (tmp_path / out.split("/")[0]).exists()
 
 
-def test_a_broken_onnx_file(tiny, tmp_path):
-    write_variant(tiny, tmp_path / "onnx", "onnx")
-    (tmp_path / "onnx/model.onnx").write_bytes(b"no graph")
+def test_a_broken_onnx_file(tiny):
+    (tiny / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(UserError, match="onnxruntime cannot load it"):
-        load_variant(tmp_path / "onnx", 1)
+        load_variant(tiny, 1)

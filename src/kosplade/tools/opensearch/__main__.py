@@ -11,10 +11,10 @@ from kosplade.records.text import has_half_character
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
-from kosplade.tools.opensearch.documents import count_documents, read_queries
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
 from kosplade.tools.opensearch.mapping import FIELD, fingerprint
 from kosplade.tools.opensearch.searching import check_index, encode_queries, format_hit, format_pieces, search_index
+from kosplade.tools.opensearch.texts import count_documents, read_queries
 from kosplade.tools.options import make_place, positive
 
 _ENCODED_AT_ONCE = 32

@@ -47,9 +47,8 @@ def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
 
     UserError, naming `owner`, for a weight that is negative or not finite, and for more weights than a field holds.
     """
-    _check(vector_1V, owner)
     weights = kept_weights(vector_1V.data)
-    _check(csr_matrix((weights, vector_1V.indices, vector_1V.indptr), shape=vector_1V.shape), owner)
+    _check(weights, owner)
     kept = weights[weights >= _SMALLEST].view(np.uint32) >> _DROPPED_BITS
     if kept.sum(dtype=np.int64) > _MOST_KEPT:
         raise UserError(
@@ -65,7 +64,7 @@ def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
 
 def to_boosts(vector_1V: csr_matrix) -> dict[str, float]:
     """What a query asks for: {feature name: weight}, weights above 0 as they are; UserError as `to_features`."""
-    _check(vector_1V, "the query")
+    _check(vector_1V.data, "the query")
     pairs = zip(vector_1V.indices.tolist(), vector_1V.data.astype(np.float32).tolist(), strict=True)
     return {feature_name(id_): weight for id_, weight in pairs if weight > 0}
 
@@ -76,6 +75,6 @@ def from_features(features: Mapping[str, float], vocab_size: int) -> csr_matrix:
     return csr_matrix((np.float32(list(features.values())), (np.zeros_like(ids), ids)), shape=(1, vocab_size))
 
 
-def _check(vector_1V: csr_matrix, owner: str) -> None:
-    if not (np.isfinite(vector_1V.data) & (vector_1V.data >= 0)).all():
+def _check(weights: np.ndarray, owner: str) -> None:
+    if not (np.isfinite(weights) & (weights >= 0)).all():
         raise UserError(f"{owner}: the model gives a weight that is negative or not finite. Choose another --model.")

@@ -14,9 +14,9 @@ from kosplade.errors import UserError
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
-from kosplade.tools.opensearch.documents import batches, read_documents, sha256
 from kosplade.tools.opensearch.features import to_features
 from kosplade.tools.opensearch.mapping import FIELD, HASH, check_ours, difference, index_body
+from kosplade.tools.opensearch.texts import batches, read_documents, sha256
 
 BATCH = 256  # documents encoded, looked up and sent together: what an interruption costs
 _MOST_BYTES = 10 << 20  # of a bulk request

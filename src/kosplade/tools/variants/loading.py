@@ -44,7 +44,9 @@ def load_variant(folder: Path, batch_size: int) -> Variant:
     """An export or a variant, with the lengths that it was exported with. Raises UserError for any other folder."""
     if not (folder / LENGTHS).is_file():
         raise UserError(f"{folder}: neither an export nor a variant of one (no {LENGTHS}). Run: make convert-v25-hf")
-    lengths, about = read_json(folder / LENGTHS, REMEDY), _about(folder)
+    plain = {"vocabulary": None, "pieces": None}
+    about = read_json(folder / ABOUT, REMEDY) if (folder / ABOUT).exists() else plain
+    lengths = read_json(folder / LENGTHS, REMEDY)
     try:
         shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
         pieces, vocab_size = about["pieces"], about["vocabulary"]
@@ -53,23 +55,11 @@ def load_variant(folder: Path, batch_size: int) -> Variant:
     load = _load_onnx if (folder / FILE).exists() else load_export
     model = load(folder, batch_size=batch_size, **shared)
     size = model.encoder.vocab_size
-    pieces_v = np.arange(size) if pieces is None else np.array(pieces)
-    if len(pieces_v) != size:
-        raise UserError(f"{folder / ABOUT}: {len(pieces_v)} ids for a model of {size} pieces. {REMEDY}")
-    return Variant(model, pieces_v, vocab_size or size)
-
-
-def _about(folder: Path) -> dict:
-    """variant.json; what it would say of a plain export."""
-    plain = {"kind": None, "vocabulary": None, "pieces": None}
-    return read_json(folder / ABOUT, REMEDY) if (folder / ABOUT).exists() else plain
+    return Variant(model, np.arange(size) if pieces is None else np.array(pieces), vocab_size or size)
 
 
 def _load_onnx(folder: Path, **shared: int) -> ServedModel:
     tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
-    try:
-        query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
-    except (KeyError, TypeError):
-        raise UserError(f"{folder}/idf.json: not a weight for each of the tokenizer's pieces. {REMEDY}") from None
+    query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
     encoder = OnnxEncoder(folder / FILE, len(query_weight_V))
     return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, **shared)

@@ -30,10 +30,13 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
         raise UserError(f"{output} is there and is no variant. Choose another OUTPUT.")
     if output.resolve() in (source.resolve(), *source.resolve().parents):
         raise UserError(f"{output} is MODEL itself or holds it. Choose another OUTPUT.")
+    again = f"{source} is a variant already. Start from the exported folder."
+    if (source / FILE).exists():
+        raise UserError(again)
     variant = load_variant(source, batch_size=1)
     model, size = variant.model, variant.vocab_size
-    if (source / FILE).exists() or (kind == "pruned" and len(variant.pieces_v) < size):
-        raise UserError(f"{source} is a variant already. Start from the exported folder.")
+    if kind == "pruned" and len(variant.pieces_v) < size:
+        raise UserError(again)
     pieces_v = kept_pieces(model.tokenizer, texts) if kind == "pruned" else variant.pieces_v
     with replacing(output) as target:
         target.mkdir()

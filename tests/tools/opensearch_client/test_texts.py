@@ -3,7 +3,7 @@
 import json
 
 from kosplade.retrieval.beir import read_collection
-from kosplade.tools.opensearch.documents import read_documents
+from kosplade.tools.opensearch.texts import read_documents
 
 PARTS = ["", " ", "\u200b", "\u3164", "결제 취소"]  # nothing, or nothing that can be seen, or words
 
