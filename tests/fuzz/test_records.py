@@ -1,21 +1,63 @@
 """Training files: every record comes through as it is, or the first line that cannot is named."""
 
-from fuzz.cases import outcome, share
-from fuzz.lines import bad_lines, good_lines
-from fuzz.texts import damaged
+import json
+
+import pytest
+from fuzz.texts import any_texts, bad_texts, cases, half_texts, nfc, outcome, seen_texts, texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kosplade.records.jsonl import read_numbered
-from kosplade.records.record import read_records
+from kosplade.records.record import Record, read_records
 
-good = good_lines().map(lambda pair: (*pair, False))
+pytestmark = pytest.mark.full
+UNREAD = ['"score": NaN', '"score": 1e999', f'"score": {"9" * 4000}', '"": ""', '"\\ud800": 1', '"meta": {"a": [null]}']
+
+
+@st.composite
+def good_lines(draw) -> tuple[bytes, Record | None, bool]:
+    """A line, the record that must come of it, and that it is not bad."""
+    query, positive = draw(seen_texts), draw(seen_texts)
+    negatives, kind = draw(st.none() | st.lists(texts, max_size=3)), draw(st.none() | any_texts)
+    fields = {"query": query, "positive": positive}
+    if negatives is not None:
+        is_string = len(negatives) == 1 and draw(st.booleans())
+        fields["negative"] = negatives[0].text if is_string else [text.text for text in negatives]
+    if kind is not None:
+        fields["kind"] = kind
+    escape = draw(st.booleans())
+    found = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=escape)}" for key, value in fields.items()]
+    found += draw(st.lists(st.sampled_from(UNREAD), max_size=1))
+    body = "{" + ", ".join(draw(st.permutations(found))) + "}"
+    before, after = draw(st.sampled_from(["", " ", "\ufeff"])), draw(st.sampled_from(["", "\r", "  "]))
+    kept = tuple(nfc(text.text) for text in negatives or () if text.is_seen)
+    return (before + body + after).encode(), Record(nfc(query), nfc(positive), kept, nfc(kind or "")), False
+
+
+def _with(**fields: str | None) -> str:
+    """A good line with the JSON of some fields replaced; None leaves one out."""
+    whole = {"query": '"질문"', "positive": '"답"'} | fields
+    return "{" + ", ".join(f'"{key}": {value}' for key, value in whole.items() if value is not None) + "}"
+
+
 blank = st.sampled_from([b"", b" ", b"\t", b"\r", b"\x0b"]).map(lambda line: (line, None, False))
-bad = bad_lines.map(lambda line: (line, None, True))
+bad = st.one_of(
+    st.tuples(st.sampled_from(["query", "positive"]), bad_texts | st.none()).map(lambda pair: _with(**dict([pair]))),
+    half_texts.map(lambda text: _with(negative=json.dumps([text]))),
+    half_texts.map(lambda text: _with(kind=json.dumps(text))),
+    st.sampled_from(["0", "false", "{}", "[1]", "[null]", "NaN"]).map(lambda value: _with(negative=value)),
+    st.sampled_from(["0", "false", "{}", "[]", "NaN"]).map(lambda value: _with(kind=value)),
+    st.sampled_from([_with(meta='{"a": 1, "a": 2}'), _with(meta="[" * 200_000), _with(query='"a\tb"')]),
+    st.sampled_from([_with() + _with(), _with()[:-1], "[]", "null", "{'query': 'a'}"]),
+).map(lambda line: (line.encode(), None, True)) | st.sampled_from(
+    [(_with().encode("utf-16"), None, True), (_with().encode("cp949"), None, True)]
+)
 
 
-@share(20)
-@given(lines=st.lists(st.one_of(good, good, good, blank, bad), max_size=6), end=st.sampled_from([b"", b"\n", b"\n\n"]))
+@cases(200)
+@given(
+    lines=st.lists(st.one_of(good_lines(), good_lines(), good_lines(), blank, bad), max_size=6),
+    end=st.sampled_from([b"", b"\n", b"\n\n"]),
+)
 def test_every_line_is_a_record_or_the_error(folder, lines, end):
     path = folder / "train_a.jsonl"
     path.write_bytes(b"\n".join(line for line, _, _ in lines) + end)
@@ -25,17 +67,3 @@ def test_every_line_is_a_record_or_the_error(folder, lines, end):
     assert (message or "").startswith(f"{path}:{first}: " if first else "")
     assert (message is None) == (not first)
     assert found == [record for _, record, _ in (lines[: first - 1] if first else lines) if record]
-
-
-@share(10)
-@given(data=st.lists(good_lines(), min_size=1, max_size=3).flatmap(lambda g: damaged(b"\n".join(x for x, _ in g))))
-def test_a_damaged_file_loses_no_line_in_silence(folder, data):
-    path = folder / "train_b.jsonl"
-    path.write_bytes(data)
-    found, message = outcome(lambda: list(read_numbered(path)))
-    if message is None:
-        lines = enumerate(data.split(b"\n"), start=1)
-        assert [number for number, _ in found] == [number for number, line in lines if line.strip()]
-    else:
-        assert message.startswith(f"{path}:")
-        assert message.removeprefix(f"{path}:").partition(":")[0].isdecimal()

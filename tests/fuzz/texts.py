@@ -1,16 +1,19 @@
-"""Texts with what goes wrong in Korean text, as hypothesis strategies, and ways to damage bytes."""
+"""Texts with what goes wrong in Korean text, as hypothesis strategies; how many cases a test gets and how they end."""
 
+import json
 import unicodedata
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from kosplade.errors import UserError
 
 SEEN = [
     *("질문", "계좌이체", "가", "Q1", "abc", "0", ".", "다. ", "…", '"', "'", "\\", "#", "<s>", "漢字", "é", "😀"),
     unicodedata.normalize("NFD", "한글은 언제"),
-    "\u1100\u1161\u11a8",  # conjoining letters of 각
     "\uffa1\uffc2\uffa4",  # half-width letters
-    "e\u0301",
     "👨\u200d👩\u200d👧",
 ]
 UNSEEN = [
@@ -34,12 +37,31 @@ seen_texts = texts.filter(lambda text: text.is_seen).map(lambda text: text.text)
 unseen_texts = texts.filter(lambda text: not text.is_seen).map(lambda text: text.text)
 any_texts = texts.map(lambda text: text.text)
 half_texts = st.tuples(any_texts, st.sampled_from(["\ud800", "\udfff"]), any_texts).map("".join)
+no_texts = st.sampled_from(["7", "true", "[]", "{}", "NaN", '["a"]'])  # JSON of a value where a text belongs
+bad_texts = half_texts.map(json.dumps) | unseen_texts.map(json.dumps) | no_texts
 
 
-@st.composite
-def damaged(draw, data: bytes) -> bytes:
-    """The bytes with a part cut out, and something else in its place."""
-    at = draw(st.integers(0, len(data)))
-    upto = draw(st.integers(at, len(data)))
-    new = draw(st.one_of(st.binary(max_size=8), st.sampled_from([b"", b"\0", b"\xff", b"\xed\xa0\x80", b"\n"])))
-    return data[:at] + new + data[upto:]
+def nfc(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def cases(count: int) -> settings:
+    """So many cases, the same every time."""
+    return settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def outcome(read: Callable[[], Any]) -> tuple[Any, str | None]:
+    """(result, None) or (None, message of the one UserError): any other exception is the caller's failure."""
+    try:
+        return read(), None
+    except UserError as error:
+        message = str(error)
+    assert message.isprintable(), f"more than one line, or characters that hide: {message!r}"
+    assert len(message) < 2500, f"a message of {len(message)} characters"
+    return None, message
