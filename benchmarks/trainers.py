@@ -66,12 +66,14 @@ def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
 
 
 def take_records(number: int, lengths: Sequence[int], as_is: bool, tokenizer: PreTrainedTokenizerBase) -> list[Record]:
-    """The first training records, over again if there are too few.
+    """The first training records, each answer once, over again if there are too few.
 
     Unless `as_is`, query and positive are joined with those of the following records until they fill their length:
     what a batch costs then depends on its shape alone.
     """
-    records = list(islice(cycle(open_triplets(TRIPLETS)), number))
+    # To the peer an answer that two queries of a batch share is a negative, here it is not.
+    distinct = {record.positive: record for record in open_triplets(TRIPLETS)}
+    records = list(islice(cycle(distinct.values()), number))
     if as_is:
         return records
     queries = joined([record.query for record in records], lengths[0], tokenizer)

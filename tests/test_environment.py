@@ -7,7 +7,6 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import pynvml
 import pytest
 import torch
 
@@ -43,19 +42,3 @@ def test_without_torch_threads_come_from_the_variable_and_nothing_heavy_is_impor
 def test_a_package_that_is_not_there_is_said_to_be_none(monkeypatch):
     monkeypatch.setattr(environment, "PACKAGES", ("numpy", "no-such-package"))
     assert environment.environment()["packages"] == {"numpy": version("numpy"), "no-such-package": None}
-
-
-def test_gpus_are_named_and_a_machine_without_a_driver_has_none(monkeypatch):
-    def no_driver():
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
-
-    closed = []
-    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
-    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: closed.append(True))
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: f"NVIDIA GPU {handle}")
-    assert environment.gpu_names() == ["NVIDIA GPU 0", "NVIDIA GPU 1"]
-    assert closed == [True]
-    monkeypatch.setattr(pynvml, "nvmlInit", no_driver)
-    assert environment.gpu_names() == []

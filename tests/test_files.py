@@ -3,9 +3,6 @@
 import json
 import math
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -133,14 +130,3 @@ def test_yaml_that_is_not_as_it_should_be_names_the_file_and_the_place(tmp_path,
     with pytest.raises(UserError, match=rf"a\.yaml.*{place}") as error:
         read_model(tmp_path / "a.yaml", Shape)
     assert "\n" not in str(error.value)
-
-
-def test_a_killed_writer_leaves_the_old_file(tmp_path):
-    (tmp_path / "a.txt").write_text("old")
-    code = (
-        "import os, sys; from kosplade.files import replacing\n"
-        "with replacing(sys.argv[1]) as target: target.write_text('half'); os.kill(os.getpid(), 9)"
-    )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src")}
-    assert subprocess.run([sys.executable, "-c", code, tmp_path / "a.txt"], env=environment).returncode == -9
-    assert (tmp_path / "a.txt").read_text() == "old"

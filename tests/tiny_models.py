@@ -14,7 +14,7 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 PIECES = 2000
 
 
-def korean_records(count: int) -> list[dict[str, str]]:
+def write_records(file: Path, count: int) -> None:
     """Training records: a word of a written query asks for it and its neighbour; every fourth such answer is shared."""
     lines = QUERIES.read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["query"] for line in lines]
@@ -22,7 +22,7 @@ def korean_records(count: int) -> list[dict[str, str]]:
     for number, pair in enumerate(zip(texts[::2], texts[1::2], strict=False)):
         asking = pair if number % 4 == 0 else pair[:1]
         records += [{"query": text.split()[1], "positive": " ".join(pair)} for text in asking]
-    return records[:count]
+    file.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records[:count]), encoding="utf-8")
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerBase:

@@ -1,7 +1,6 @@
 """A clone in which the whole pipeline has run in seconds: a model of 2,000 pieces, 160 records, twelve steps."""
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pipeline.copies import Clone, copy_of_working_tree, stages
-from tiny_models import korean_records, write_tiny_model
+from tiny_models import write_records, write_tiny_model
 
 SMALL = {
     "lambda_flops": 0.002,
@@ -42,8 +41,7 @@ def make_small(folder: Path) -> Clone:
     clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
     for key, value in SMALL.items():
         clone.set(key, value)
-    lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in korean_records(RECORDS)]
-    (folder / "data/v24.0/train_mine.jsonl").write_text("".join(lines), encoding="utf-8")
+    write_records(folder / "data/v24.0/train_mine.jsonl", RECORDS)
     write_tiny_model(folder / "data/models/tiny")
     clone.run("dvc", "add", "-q", "data/v24.0/train_mine.jsonl", "data/models/tiny")
     assert clone.repro() == set(stages())

@@ -135,7 +135,7 @@ def test_the_recipes_are_compared(small):
     """Runs both recipes, prints their table and writes the page, and leaves the workspace as it was."""
     before = small.metrics()
     out = small.make("eval-v25-compare").stdout
-    assert re.search(r"^\| +\| +v24 \| +v25 \|", out, re.MULTILINE)
+    assert re.search(r"^\| +\| +v24 +\| +v25 +\|", out, re.MULTILINE)
     page = (small.folder / "reports/index.html").read_text(encoding="utf-8")
     assert "v24" in page
     assert "v25" in page

@@ -36,11 +36,6 @@ def test_the_mask_and_the_words_that_have_no_pieces(run, capsys):
     assert "1 of 4 words have no pieces in this vocabulary and are not masked: 께\n" in capsys.readouterr().out
 
 
-def test_little_hangul_is_told(run, capsys):
-    run(byte_level(["no Hangul at all"]))
-    assert "4 of 4 words have no pieces in this vocabulary" in capsys.readouterr().out
-
-
 def test_words_with_pieces_need_no_line(run, capsys):
     STOPWORDS.write_text("을 는\n", encoding="utf-8")
     run(byte_level())

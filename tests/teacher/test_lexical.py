@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 
 from kosplade.records.bm25 import bm25_weights, count_terms
-from kosplade.teacher.lexical import PARTS, Lexical, load_rows, presence, save_rows, stack
+from kosplade.teacher.lexical import Lexical, presence, stack
 
 DOCUMENTS = [["결제", "결제", "취소"], ["결제", "환불"], ["취소", "취소", "취소", "환불"], ["api"]]
 QUERIES = [["결제", "취소"], ["api"], ["환불", "없다"], ["없다"], []]
@@ -47,29 +47,3 @@ def test_scores_of_rows_in_the_order_asked():
     both = weight(2, 2, 3) + weight(1, 2, 3)
     expected = [[weight(3, 2, 4), both, both, 0], [0, 0, 0, 0], [weight(3, 2, 4), both, both, 0]]
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
-
-
-def test_files_are_read_as_they_lie_on_the_disk(tmp_path):
-    lexical = build(DOCUMENTS, QUERIES)
-    opened = {}
-
-    def open_array(name):
-        opened[name] = np.load(tmp_path / name, mmap_mode="r")
-        return opened[name]
-
-    for side, rows in (("queries", lexical.queries_QT), ("documents", lexical.documents_NT)):
-        save_rows(tmp_path, side, rows)
-    again = Lexical(*(load_rows(open_array, side, 4) for side in ("queries", "documents")))
-    assert sorted(opened) == sorted(path.name for path in tmp_path.iterdir())
-    for side, mine, theirs in (
-        ("queries", again.queries_QT, lexical.queries_QT),
-        ("documents", again.documents_NT, lexical.documents_NT),
-    ):
-        assert mine.shape == theirs.shape
-        assert mine.dtype == np.float32
-        assert (mine != theirs).nnz == 0
-        for part in PARTS:
-            assert isinstance(opened[f"{side}_{part}.npy"], np.memmap)
-            assert np.shares_memory(getattr(mine, part), opened[f"{side}_{part}.npy"])  # nothing is copied
-    every = np.arange(5), np.arange(4)
-    assert again.scores(*every).tolist() == lexical.scores(*every).tolist()

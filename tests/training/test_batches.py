@@ -1,15 +1,12 @@
 """Records as tensors: order, padding, truncation, negatives and the pieces that occur."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
 from kosplade.records.record import Record
 from kosplade.records.text import text_number
 from kosplade.teacher.scores import Side, Teacher, text_numbers
-from kosplade.training.batches import Collator, RecordDataset, known_answers, occurring_pieces
+from kosplade.training.batches import Collator, known_answers, occurring_pieces
 
 RECORDS = [
     Record("w5 w6", "w10 w11 w12 w13", ("w20", "w21")),
@@ -21,28 +18,6 @@ RECORDS = [
 def collate(tokenizer, records=RECORDS, hard_negatives=0, teacher=None):
     collator = Collator(tokenizer, 5, 4, hard_negatives, teacher)
     return collator(records)
-
-
-def test_a_record_is_read_when_it_is_asked_for(word_tokenizer):
-    class Counting(Sequence):
-        asked = ()
-
-        def __len__(self):
-            return 5_000_000
-
-        def __getitem__(self, index):
-            self.asked += (index,)
-            return RECORDS[index % 3]
-
-    records = Counting()
-    loader = DataLoader(
-        RecordDataset(records),
-        sampler=[4_999_999, 7, 0, 3],
-        batch_size=2,
-        collate_fn=Collator(word_tokenizer, 5, 4, 0, None),
-    )
-    assert next(iter(loader))["query_ids"].tolist() == [[0, 7, 2], [0, 7, 2]]
-    assert records.asked == (4_999_999, 7)
 
 
 def test_queries_and_positives_in_order_padded_and_cut(word_tokenizer):

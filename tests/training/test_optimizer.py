@@ -69,19 +69,6 @@ def test_two_steps_by_hand():
     close(parameter, torch.tensor([[0.738], [2.0]], dtype=D))
 
 
-def test_touched_rows_are_sparse_adam():
-    mine, theirs = table(), table()
-    # Without eps: SparseAdam adds it before the correction of the bias.
-    rows = row_optimizer(mine, eps=1e-300)
-    sparse_adam = torch.optim.SparseAdam([theirs], lr=0.1, betas=(0.9, 0.999), eps=1e-300)
-    for seed, touched in enumerate(STEPS):
-        step_with(rows, mine, row_gradient(touched, seed))
-        step_with(sparse_adam, theirs, row_gradient(touched, seed))
-        close(mine, theirs)
-        for moment in ("exp_avg", "exp_avg_sq"):
-            close(rows.state[mine][moment], sparse_adam.state[theirs][moment])
-
-
 @pytest.mark.parametrize("sparse", [True, False])
 def test_untouched_rows_and_their_moments_stay(sparse):
     parameter = table()
@@ -154,12 +141,3 @@ def test_clipping_is_torchs_also_for_rows(limit):
         close(models[0][place].grad.to_dense(), models[2][place].grad)
         assert torch.equal(models[1][place].grad, models[2][place].grad)
     assert models[0][2].grad is None
-
-
-def test_clipping_by_hand():
-    model = nn.ParameterList([nn.Parameter(torch.zeros(3, 1)), nn.Parameter(torch.zeros(1))])
-    model[0].grad = torch.sparse_coo_tensor([[1, 1]], torch.tensor([[1.0], [2.0]]), (3, 1))
-    model[1].grad = torch.tensor([4.0])
-    assert clip_gradients(model, 1.0).item() == pytest.approx(5)  # 1 + 2 = 3, and 4
-    assert model[0].grad.to_dense().squeeze(1).tolist() == pytest.approx([0, 0.6, 0], abs=1e-5)
-    assert model[1].grad.item() == pytest.approx(0.8, abs=1e-5)

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
 from transformers import TrainerControl, TrainerState
 
 from kosplade.training.order import OrderOfEpoch, RecordOrder
@@ -35,13 +34,3 @@ def test_the_epoch_of_the_state(epoch, expected):
     OrderOfEpoch(sampler).on_epoch_begin(None, TrainerState(epoch=epoch), TrainerControl())
     assert sampler.epoch == expected
     assert list(sampler) == order(epoch=expected)
-
-
-def test_a_data_loader_follows_the_epoch():
-    sampler = RecordOrder(10, 42)
-    loader = DataLoader(list(range(10)), sampler=sampler, batch_size=4, drop_last=True)
-    state, callback = TrainerState(), OrderOfEpoch(sampler)
-    for epoch in range(3):
-        state.epoch = float(epoch)
-        callback.on_epoch_begin(None, state, TrainerControl())
-        assert torch.cat(list(loader)).tolist() == order(10, epoch=epoch)[:8]

@@ -1,7 +1,6 @@
 """IDF against the formula worked out by hand, on the real tokenizer."""
 
 import os
-from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -165,33 +164,6 @@ def test_processes_add_up_to_the_bit(folder, written, monkeypatch):
     assert summed.documents == whole.documents == len(written)
     assert summed.counts_V.tobytes() == whole.counts_V.tobytes()
     assert summed.idf().tobytes() == whole.idf().tobytes()
-
-
-@pytest.mark.parametrize(
-    ("processes", "cores", "total", "ranges", "threads"),
-    [
-        (0, 4, 10, [(0, 2), (2, 5), (5, 7), (7, 10)], 1),
-        (2, 8, 10, [(0, 5), (5, 10)], 4),
-        (3, 2, 7, [(0, 2), (2, 4), (4, 7)], 1),
-        (5, 2, 3, [(0, 1), (1, 2), (2, 3)], 1),
-    ],
-)
-def test_every_process_has_a_range_and_its_share_of_the_cores(monkeypatch, processes, cores, total, ranges, threads):
-    class Pool(ExitStack):
-        """Counts nothing: checks what it is asked."""
-
-        def __init__(self, workers, _context, _initializer, initargs):
-            super().__init__()
-            assert (workers, initargs) == (len(ranges), (threads,))
-
-        def map(self, _count, starts, stops):
-            assert list(zip(starts, stops, strict=True)) == ranges
-            return [DocumentFrequencies(np.ones(1, dtype=np.int64), stop - start) for start, stop in ranges]
-
-    monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    monkeypatch.setattr(module, "ProcessPoolExecutor", Pool)
-    summed = count_shards(partial(islice, []), total, Path("unused"), 1, processes)
-    assert (summed.documents, summed.counts_V.tolist()) == (total, [len(ranges)])
 
 
 def test_one_process_is_this_one(folder, written, monkeypatch):
