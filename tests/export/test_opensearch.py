@@ -171,6 +171,7 @@ def test_the_guide_is_bash_and_names_files_that_are_there(export):
         assert pipeline in script
 
 
+@pytest.mark.full
 def test_equal_exports_give_equal_bytes(export, tmp_path):
     moved = shutil.copytree(export, tmp_path / "moved")
     shutil.rmtree(moved / "opensearch")

@@ -157,6 +157,7 @@ def test_other_weights_stay_as_they_are(other):
     assert pack(other)[0].numel() == 0
 
 
+@pytest.mark.full
 def test_equal_models_give_equal_bytes_without_a_path_of_this_machine(export, tmp_path):
     # Another place, and a process in which TorchScript has seen classes of the same names.
     torch.jit.script(Words(torch.randn(3, 4)))
@@ -170,6 +171,7 @@ def test_equal_models_give_equal_bytes_without_a_path_of_this_machine(export, tm
         assert place.encode() not in content
 
 
+@pytest.mark.full
 def test_a_model_that_cannot_be_written_leaves_nothing(tmp_path, word_tokenizer):
     write_tiny_export(tmp_path / "export", word_tokenizer)
     weights = tmp_path / "export" / "model.safetensors"

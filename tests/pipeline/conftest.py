@@ -62,7 +62,9 @@ def small(tmp_path_factory) -> Clone:
             shutil.rmtree(made.with_suffix(".part"), ignore_errors=True)
             make_small(made.with_suffix(".part")).folder.rename(made)
     subprocess.run(["cp", "-a", str(made), str(folder)], check=True)  # hard links within it stay
-    return Clone(folder)
+    copy = Clone(folder)
+    copy.git("status")  # Git takes a look at the new files, or it would write them all again later
+    return copy
 
 
 @pytest.fixture(scope="module")

@@ -128,16 +128,3 @@ def test_tensorboard_answers(small, tmp_path):
 def test_the_monitor_goes_on_until_it_is_stopped(small, tmp_path):
     with running(small, tmp_path, "monitor") as said:
         wait_for(lambda: len(said().splitlines()) >= 3 and re.search(r"\d", said()))
-
-
-@pytest.mark.full
-def test_the_recipes_are_compared(small):
-    """Runs both recipes, prints their table and writes the page, and leaves the workspace as it was."""
-    before = small.metrics()
-    out = small.make("eval-v25-compare").stdout
-    assert re.search(r"^\| +\| +v24 +\| +v25 +\|", out, re.MULTILINE)
-    page = (small.folder / "reports/index.html").read_text(encoding="utf-8")
-    assert "v24" in page
-    assert "v25" in page
-    assert small.metrics() == before
-    assert "Running stage" not in small.make("eval-v25-compare").stdout  # they are there now

@@ -219,6 +219,7 @@ def dict_of(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("language", "body"), runnable())
 def test_a_block_runs_as_written(clone, language, body):
     before = clone.metrics()

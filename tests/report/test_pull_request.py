@@ -78,6 +78,7 @@ def repository(tmp_path_factory) -> Repository:
     return Repository(tmp_path_factory.mktemp("pull_request") / "monorepo/team")
 
 
+@pytest.mark.full
 def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
     refused = repository.report()
     assert refused.returncode == 1

@@ -32,6 +32,7 @@ CONTRAST = """() => {
 }"""
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
     pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="playwright is not installed"),
 ]

@@ -48,6 +48,7 @@ def test_a_query_that_is_a_document_does_not_find_itself(export, tmp_path, capfd
     assert f" {FILE.replace('%', '%25').replace(' ', '%20')} 1 " in (tmp_path / "out/test.dense.trec").read_text()
 
 
+@pytest.mark.full
 def test_it_may_be_kept_and_the_approximate_figures_left_out(export, tmp_path, monkeypatch, capfd):
     monkeypatch.setitem(sys.modules, "seismic", None)  # as where it is not installed
     run(export, tmp_path / "out", "--identical-ids", "keep")

@@ -9,6 +9,8 @@ from tools.imports.samples import BEIR, DOKDO, HANGANG, MIRACL, SEJONG_CUT, json
 
 from kosplade.retrieval.beir import read_collection
 
+pytestmark = pytest.mark.full
+
 PAIRS = [
     {"query": "한글을 만든 임금은?", "positive": SEJONG_CUT[0]},
     {"query": "해례본을 쓴 사람은?", "positive": SEJONG_CUT[1]},

@@ -14,7 +14,7 @@ from kosplade.tools.opensearch.features import feature_name, kept_weights, to_fe
 from kosplade.tools.opensearch.mapping import FIELD, index_body
 from kosplade.tools.opensearch.searching import request_body
 
-pytestmark = pytest.mark.skipif(not real_lucene.is_here(), reason=real_lucene.NEEDS)
+pytestmark = [pytest.mark.full, pytest.mark.skipif(not real_lucene.is_here(), reason=real_lucene.NEEDS)]
 FLOAT = 2.0**-23  # relative: each product and the sum are rounded to a float32
 TINY, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 

@@ -23,6 +23,8 @@ from kosplade.tools.variants.pruned import _renumbered, _state, kept_pieces
 from kosplade.tools.variants.writing import write_variant
 from kosplade.vocab.pieces import hangul_mask, piece_strings
 
+pytestmark = pytest.mark.full
+
 LENGTHS_FILE = "sentence_bert_config.json"
 LENGTHS = {"max_query_length": 12, "max_document_length": 24}
 # Hangul, Latin, digits, signs, decomposed syllables, an unknown syllable, and more than 24 pieces.
