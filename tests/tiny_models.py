@@ -1,23 +1,24 @@
 """A masked-language model of 2,000 pieces made here, and real Korean to train it on: a chain of stages in seconds."""
 
+import io
 import json
 from pathlib import Path
 
+import sentencepiece
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from sentencepiece import sentencepiece_model_pb2
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
 
 from kosplade.pretrained.unigram import unigram_tokenizer
 
 QUERIES = Path(__file__).parents[1] / "data/queries/train.jsonl"
-SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
+ROLES = {"bos": 0, "pad": 1, "eos": 2, "unk": 3}
 PIECES = 2000
 
 
 def write_records(file: Path, count: int) -> None:
     """Training records: a word of a written query asks for it and its neighbour; every fourth such answer is shared."""
-    lines = QUERIES.read_text(encoding="utf-8").splitlines()
-    texts = [json.loads(line)["query"] for line in lines]
+    texts = _texts()
     records = []
     for number, pair in enumerate(zip(texts[::2], texts[1::2], strict=False)):
         asking = pair if number % 4 == 0 else pair[:1]
@@ -26,15 +27,22 @@ def write_records(file: Path, count: int) -> None:
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerBase:
-    """A Unigram one trained on the repository's written queries, built as the embedded one is."""
-    trained = Tokenizer(models.Unigram())
-    trained.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
-    texts = [json.loads(line)["query"] for line in QUERIES.read_text(encoding="utf-8").splitlines()]
-    trainer = trainers.UnigramTrainer(vocab_size=PIECES, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
-    trained.train_from_iterator(texts, trainer)
-    pieces = [(piece, score) for piece, score in json.loads(trained.to_str())["model"]["vocab"]]
-    roles = dict(zip(("bos", "pad", "eos", "unk"), range(4), strict=True))
-    return unigram_tokenizer([*pieces, ("<mask>", 0.0)], roles, 128)
+    """A Unigram one estimated from the repository's written queries, built as the embedded one is; always the same."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(_texts()),
+        model_writer=model,
+        vocab_size=PIECES,
+        num_threads=1,
+        **{f"{role}_id": number for role, number in ROLES.items()},
+        minloglevel=2,
+    )
+    pieces = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue()).pieces
+    return unigram_tokenizer([*((one.piece, one.score) for one in pieces), ("<mask>", 0.0)], ROLES, 128)
+
+
+def _texts() -> list[str]:
+    return [json.loads(line)["query"] for line in QUERIES.read_text(encoding="utf-8").splitlines()]
 
 
 def write_tiny_model(folder: Path) -> None:
