@@ -6,11 +6,12 @@ import torch
 from transformers import PreTrainedTokenizerBase, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from kosplade.export.huggingface import write_folder
-from kosplade.model import SparseEncoder
+from kosplade.model import Counting, SparseEncoder
 
 HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces of `word_tokenizer` and w7
 HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
 WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
+COUNTING = Counting(k1=0.9, b=0.4, mean_length=8.0, floor_per_idf=0.25, query_idf=1.0)
 
 
 def write_tiny_export(
@@ -29,5 +30,5 @@ def write_tiny_export(
     )
     encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
     folder.mkdir()
-    write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, folder)
+    write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, folder)
     return encoder

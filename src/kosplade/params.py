@@ -84,9 +84,17 @@ class TeacherParams(_Group):
     batch_size: Count
 
 
+class OccurrencesParams(_Group):
+    k1: Weight
+    b: Share
+    floor: Weight
+    query_idf: Weight
+
+
 class LossParams(_Group):
     idf_weighting: bool
     stopword_mask: bool
+    functional_penalty: Weight
     idf_prior: Weight
     infonce_inference_free: Weight
     infonce_encoded: Weight
@@ -168,6 +176,7 @@ class Params(_Group):
     model: ModelParams
     data: DataParams
     teacher: TeacherParams
+    occurrences: OccurrencesParams
     loss: LossParams
     train: TrainParams
     verify: VerifyParams

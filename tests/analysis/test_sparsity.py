@@ -26,6 +26,7 @@ def figures(vectors: list[dict[int, float]], pieces: list[list[int]]) -> dict[st
         special_ids=SPECIAL,
         hangul_V=mask(*range(2, 14)),
         ascii_V=mask(0, 1, 14),
+        functional_V=mask(2, 3, 6),
     )
 
 
@@ -45,6 +46,14 @@ def test_hand_computed_values():
         # 15 in the first; 15 in the second, whose 16 occurs in the text: 2 of 5 + 6 entries
         "foreign_activation": 0.181818,
         "document_nnz": 5.5,
+        # 2 at 1.0; 2, 3 and 6 at 2.75 together: 3.75 of 12 + 5.25
+        "functional_weight": 0.217391,
+        # one of 5, three of 6
+        "functional_top10": 0.35,
+        # 4, 7; 6 in Hangul, of which 7 weighs 0; 16 is of another script
+        "own_pieces_silent_hangul": 0.333333,
+        "own_pieces_silent_ascii": 0.0,
+        "own_pieces_silent_other": 0.0,
     }
 
 
@@ -85,7 +94,9 @@ def test_semantic_ratio_is_floored_and_capped(semantic, masked, expected):
 def test_stored_zeros_are_not_active():
     documents_NV = csr_matrix((np.float32([1, 0]), ([0, 0], [4, 15])), shape=(1, V))
     none = mask()
-    result = sparsity_metrics(documents_NV, [[]], stopword_V=none, special_ids=[], hangul_V=none, ascii_V=mask(4))
+    result = sparsity_metrics(
+        documents_NV, [[]], stopword_V=none, special_ids=[], hangul_V=none, ascii_V=mask(4), functional_V=none
+    )
     assert result["document_nnz"] == 1.0
     assert result["foreign_activation"] == 0.0
     assert documents_NV.nnz == 2, "the caller's matrix must stay as it was"

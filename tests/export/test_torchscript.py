@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
-from tiny_export import HIDDEN, write_tiny_export
+from tiny_export import COUNTING, HIDDEN, HIDDEN_V, WEIGHT_V, write_tiny_export
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
@@ -19,7 +19,7 @@ from kosplade.export import torchscript
 from kosplade.export.huggingface import plain_vectors, write_folder
 from kosplade.export.torchscript import write_torchscript
 from kosplade.export.words import Words, pack, unpack
-from kosplade.model import SparseEncoder, max_pool_head
+from kosplade.model import Occurrences, SparseEncoder, max_pool_head
 
 TEXTS = ["w5 w6 w7 w8 w9", "w9", "w10 w5 w5", " ".join(f"w{i}" for i in range(10, 35)), "none w20 w7"]
 # What DJL passes: a dictionary of int64 arrays. `texts` are padded to the longest of a batch.
@@ -61,7 +61,7 @@ def export(request, written, word_tokenizer):
             write_tiny_export(folder, word_tokenizer)
         else:
             write_other(folder, word_tokenizer, packed=request.param == "packed")
-        write_torchscript(folder, folder / "model.pt")
+        write_torchscript(folder, occurrences(), folder / "model.pt")
         made[request.param] = folder
     return made[request.param]
 
@@ -83,9 +83,12 @@ def write_other(folder, tokenizer, packed: bool) -> None:
         mlm.get_input_embeddings().weight.data.copy_(four_bit(40, 64))
     else:
         nn.init.normal_(mlm.get_output_embeddings().weight)
-    unserved_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
     folder.mkdir()
-    write_folder(SparseEncoder(mlm), tokenizer, unserved_V, torch.where(unserved_V, 0.0, 1.0), folder)
+    write_folder(SparseEncoder(mlm), tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, folder)
+
+
+def occurrences() -> Occurrences:
+    return Occurrences(COUNTING, WEIGHT_V)
 
 
 def serve(model, batches: list[dict[str, list]]) -> np.ndarray:
@@ -106,7 +109,10 @@ def test_a_process_with_torch_alone_gives_the_vectors_of_transformers(export, wo
     batches = [[text] for text in TEXTS] + [TEXTS]
     encoded = [dict(word_tokenizer(batch, padding=True, return_token_type_ids=False)) for batch in batches]
     served_NV = serve(export / "model.pt", encoded)
-    expected_NV = plain_vectors(export, TEXTS, 40).numpy()
+    texts = word_tokenizer(TEXTS, padding=True, return_tensors="pt")
+    pooled_NV = plain_vectors(export, TEXTS, 40)
+    expected_NV = occurrences()(pooled_NV, texts["input_ids"], texts["attention_mask"]).numpy()
+    assert np.abs(expected_NV - pooled_NV.numpy()).max() > 0.1
     np.testing.assert_allclose(served_NV, np.vstack([expected_NV, expected_NV]), atol=1e-4)
     assert (served_NV > 0).any(axis=1).all()
     # Special pieces and w7, though w7 is in two of the texts: they are in the decoder's bias.
@@ -162,7 +168,7 @@ def test_equal_models_give_equal_bytes_without_a_path_of_this_machine(export, tm
     # Another place, and a process in which TorchScript has seen classes of the same names.
     torch.jit.script(Words(torch.randn(3, 4)))
     moved = shutil.copytree(export, tmp_path / "moved")
-    write_torchscript(moved, tmp_path / "model.pt")
+    write_torchscript(moved, occurrences(), tmp_path / "model.pt")
     assert (tmp_path / "model.pt").read_bytes() == (export / "model.pt").read_bytes()
     with ZipFile(export / "model.pt") as saved:
         assert {info.date_time[0] for info in saved.infolist()} == {1980}
@@ -177,7 +183,7 @@ def test_a_model_that_cannot_be_written_leaves_nothing(tmp_path, word_tokenizer)
     weights = tmp_path / "export" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(SafetensorError, match="incomplete metadata"):
-        write_torchscript(tmp_path / "export", tmp_path / "model.pt")
+        write_torchscript(tmp_path / "export", occurrences(), tmp_path / "model.pt")
     assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
 

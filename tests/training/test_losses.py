@@ -120,14 +120,18 @@ FREQUENCY = [90, 40, 20, 10, 0, 0]
 STOPWORD = [True, False, False, False, False, True]
 
 
-def penalties(mask=True, idf_weighting=True, stopword_penalty=5.0, idf=IDF) -> torch.Tensor:
+def penalties(
+    mask=True, idf_weighting=True, stopword_penalty=5.0, idf=IDF, functional=(0.0,) * 6, functional_penalty=3.0
+) -> torch.Tensor:
     return losses.flops_penalty(
         torch.tensor(idf),
         torch.tensor(FREQUENCY),
         torch.tensor(STOPWORD) if mask else None,
+        torch.tensor(functional),
         idf_weighting=idf_weighting,
         idf_alpha=2.5,
         stopword_penalty=stopword_penalty,
+        functional_penalty=functional_penalty,
     )
 
 
@@ -157,6 +161,13 @@ def test_the_masks_factor():
     assert ratio.tolist() == pytest.approx([15, 1, 1, 1, 1, 15])
 
 
+def test_grammar_costs_by_its_share_beside_a_mask():
+    # A masked piece costs its own factor alone; 1 + 2 * share for the others.
+    ratio = penalties(functional=(1.0, 1.0, 0.5, 0.0, 0.0, 0.0)) / penalties()
+    assert ratio.tolist() == pytest.approx([1, 3, 2, 1, 1, 1])
+    assert torch.equal(penalties(mask=False, functional=(1.0,) * 6), penalties(mask=False))
+
+
 def test_without_idf_every_piece_costs_the_same():
     assert penalties(mask=False, idf_weighting=False).tolist() == [1] * 6
     assert penalties(idf_weighting=False).tolist() == [5, 1, 1, 1, 1, 5]
@@ -164,7 +175,14 @@ def test_without_idf_every_piece_costs_the_same():
 
 def test_equal_idf_everywhere_is_no_division_by_zero():
     penalty = losses.flops_penalty(
-        torch.full((3,), 2.0), torch.ones(3), None, idf_weighting=True, idf_alpha=2.5, stopword_penalty=5.0
+        torch.full((3,), 2.0),
+        torch.ones(3),
+        None,
+        torch.zeros(3),
+        idf_weighting=True,
+        idf_alpha=2.5,
+        stopword_penalty=5.0,
+        functional_penalty=1.0,
     )
     assert penalty.tolist() == [1, 1, 1]
 

@@ -15,7 +15,15 @@ IDF = torch.tensor([9.0, 9.0, 9.0, 0.1, 1.0, 2.0, 3.0, 9.0], dtype=D)
 FREQUENCY = torch.tensor([0, 0, 0, 9, 4, 2, 1, 0])
 SPECIAL = torch.arange(8) < 3
 STOPWORD = torch.arange(8) < 4
-TABLES = Tables(IDF, FREQUENCY, STOPWORD, SPECIAL, hangul_V=torch.zeros(8, dtype=torch.bool))
+TABLES = Tables(
+    IDF,
+    FREQUENCY,
+    STOPWORD,
+    SPECIAL,
+    hangul_V=torch.zeros(8, dtype=torch.bool),
+    functional_V=torch.zeros(8),
+    mean_length=4.0,
+)
 ALL = torch.arange(8)
 ONES = torch.ones(8)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from objective_recipes import TERMS, V24, D, recipe, step_of
 
-from kosplade.model import SparseEncoder
+from kosplade.model import Counting, Occurrences, SparseEncoder
 from kosplade.training.objective import Objective
 from kosplade.training.sampler import PieceSampler
 from kosplade.training.trainer import TOWERS, TwoTower
@@ -113,8 +113,9 @@ def test_loss_and_gradients_equal_those_from_full_logits(tiny_mlm, changes):
     encoder = SparseEncoder(mlm)
     pieces, multiplicity = PieceSampler(special | stopword, 0, 1).draw(0)
     towers = {key: batch[key] for key in TOWERS}
-    query, document = TwoTower(encoder)(**towers, pieces_P=pieces)
-    it = Objective(params, Tables(*tables, hangul_V=special))
+    no_occurrences = Occurrences(Counting(), torch.zeros(40))
+    query, document = TwoTower(encoder, no_occurrences)(**towers, pieces_P=pieces)
+    it = Objective(params, Tables(*tables, hangul_V=special, functional_V=torch.zeros(40), mean_length=8.0))
     loss, _ = it(step_of(query, document, batch, pieces, 40), pieces, multiplicity, 0.5)
     loss.backward()
 

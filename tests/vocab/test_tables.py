@@ -8,13 +8,14 @@ from kosplade.errors import UserError
 from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.tables import load_idf, load_mask, save_idf, save_mask
 
-FREQUENCIES = DocumentFrequencies(np.array([0, 1, 3]), 3)
+FREQUENCIES = DocumentFrequencies(np.array([0, 1, 3]), 3, 12)
+FUNCTIONAL = np.array([0.0, 1.0, 0.25], dtype=np.float32)
 SMOOTHED = DocumentFrequencies(np.array([0.5, 2.0, 5.5]), 6)
 
 
 @pytest.fixture
 def idf(tmp_path):
-    save_idf(tmp_path / "new" / "idf.pt", FREQUENCIES, SMOOTHED)
+    save_idf(tmp_path / "new" / "idf.pt", FREQUENCIES, SMOOTHED, FUNCTIONAL)
     return tmp_path / "new" / "idf.pt"
 
 
@@ -32,12 +33,14 @@ def message(load, path, size=3) -> str:
 
 
 def test_idf_comes_back_to_the_bit(idf):
-    idf_V, frequencies = load_idf(idf, 3)
+    idf_V, functional_V, frequencies = load_idf(idf, 3)
     assert (idf_V.dtype, frequencies.counts_V.dtype) == (torch.float32, np.int64)
     assert idf_V.numpy().tobytes() == SMOOTHED.idf().tobytes()
     assert frequencies.counts_V.tolist() == [0, 1, 3]
     value = torch.load(idf, weights_only=True)
-    assert value.keys() == {"idf_counted", "idf", "document_frequency", "documents"}
+    assert value.keys() == {"idf_counted", "idf", "functional", "document_frequency", "documents", "pieces"}
+    assert functional_V.numpy().tobytes() == FUNCTIONAL.tobytes()
+    assert frequencies.mean_length == 4.0
     assert value["idf_counted"].numpy().tobytes() == FREQUENCIES.idf().tobytes()
     assert frequencies.documents == value["documents"] == 3
 
@@ -65,7 +68,10 @@ def test_damaged_files(idf, mask, damage):
         assert text.endswith(f"Run: make prepare-v25-{stage}")
 
 
-@pytest.mark.parametrize("change", [{"documents": 2}, {"documents": 3.0}, {"idf_counted": None}, {"idf": "text"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"documents": 2}, {"documents": 3.0}, {"pieces": 3}, {"idf_counted": None}, {"functional": None}, {"idf": "text"}],
+)
 def test_tables_of_another_shape(idf, mask, change):
     torch.save(torch.load(idf, weights_only=True) | change, idf)
     for load, path, stage in ((load_idf, idf, "idf"), (load_idf, mask, "idf"), (load_mask, idf, "stopwords")):

@@ -1,5 +1,6 @@
 """The trained encoder as a plain Hugging Face folder: what is served is in the weights, no code of ours is needed."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -8,7 +9,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenize
 
 from kosplade.errors import UserError
 from kosplade.files import write_json
-from kosplade.model import SparseEncoder
+from kosplade.model import Counting, SparseEncoder
 
 # Larger tensors get a file of their own. The word embeddings, most of the model, are frozen by default: their file is
 # the same for every experiment, so DVC keeps it once.
@@ -22,16 +23,19 @@ def write_folder(
     tokenizer: PreTrainedTokenizerBase,
     unserved_V: Tensor,
     query_weight_V: Tensor,
+    counting: Counting,
     folder: Path,
 ) -> None:
     """Write config, weights, tokenizer and idf.json into `folder`.
 
-    Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is the
-    served vector. idf.json holds the weight in an inference-free query of every piece; those not served count 0.
+    Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is what
+    the model says of a text. What its occurrences change stands in config.json, as "occurrences". idf.json holds the
+    weight in an inference-free query of every piece; those not served count 0.
     """
     served = encoder.decoder.bias.detach().clone()
     with torch.no_grad():
         encoder.decoder.bias[unserved_V] = NEVER
+        encoder.mlm.config.occurrences = asdict(counting)
         with encoder.whole() as mlm:
             mlm.save_pretrained(folder, max_shard_size=SHARD)
         encoder.decoder.bias.copy_(served)

@@ -68,7 +68,7 @@ def write_opensearch(
     with replacing(folder / "opensearch") as target:
         target.mkdir()
         torchscript = target / f"{DOCUMENT}.pt"
-        write_torchscript(folder, torchscript)
+        write_torchscript(folder, model.occurrences, torchscript)
         described = {
             DOCUMENT: f"Korean neural sparse encoder {version}: documents of up to {max_document_length} pieces",
             QUERY: f"Queries of up to {max_query_length} pieces for kosplade-{version}-document: the IDF of each piece",

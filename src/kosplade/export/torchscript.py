@@ -25,7 +25,7 @@ from kosplade.errors import UserError
 from kosplade.export.archives import write_zip
 from kosplade.export.words import Words
 from kosplade.files import replacing
-from kosplade.model import SparseEncoder
+from kosplade.model import Occurrences, SparseEncoder
 
 TOLERANCE = 1e-4
 WITHOUT = "Set export.opensearch=false: the rest of the export needs no TorchScript."
@@ -34,21 +34,23 @@ _TRACED, _CHECKED = (2, 4), ((1, 9), (3, 6))  # [B, L] of the texts that it is t
 _LEFT_OUT = (".debug_pkl", "/.data/serialization_id")
 
 
-def write_torchscript(folder: Path, target: Path) -> None:
+def write_torchscript(folder: Path, occurrences: Occurrences, target: Path) -> None:
     """Write the model of an exported folder as the TorchScript file `target`, float32; equal models give equal bytes.
+
+    It gives the weights of documents, `occurrences` included.
 
     Raises UserError if the model cannot be traced, or if what was traced gives other vectors for other shapes.
     """
     try:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            pool.submit(_write, folder, target).result()
+            pool.submit(_write, folder, occurrences, target).result()
     except BrokenProcessPool:
         raise UserError(
             f"{folder}: the process that traces the model was killed. Free memory and run it again."
         ) from None
 
 
-def _write(folder: Path, target: Path) -> None:
+def _write(folder: Path, occurrences: Occurrences, target: Path) -> None:
     logging.disable_progress_bar()
     logging.set_verbosity_error()
     encoder = SparseEncoder.load(folder).eval().requires_grad_(False)
@@ -56,9 +58,11 @@ def _write(folder: Path, target: Path) -> None:
     encoder.mlm.set_attn_implementation("eager")
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit is deprecated: the format that ml-commons reads is no other
-        expected = [encoder(*_texts(*shape, encoder).values()) for shape in _CHECKED]
+        expected = [_documents(encoder, occurrences, _texts(*shape, encoder)) for shape in _CHECKED]
         try:
-            model = torch.jit.trace(_Document(encoder), (_texts(*_TRACED, encoder),), strict=False, check_trace=False)
+            model = torch.jit.trace(
+                _Document(encoder, occurrences), (_texts(*_TRACED, encoder),), strict=False, check_trace=False
+            )
         except (RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"{folder}: the model cannot be traced ({reason}). {WITHOUT}") from None
@@ -79,6 +83,11 @@ def _texts(batch: int, length: int, encoder: SparseEncoder) -> dict[str, Tensor]
     return {"input_ids": pieces_BL, "attention_mask": mask_BL}
 
 
+def _documents(encoder: SparseEncoder, occurrences: Occurrences, texts: dict[str, Tensor]) -> Tensor:
+    ids_BL, mask_BL = texts.values()
+    return occurrences(encoder(ids_BL, mask_BL), ids_BL, mask_BL)
+
+
 def _compare(folder: Path, found_BV: Tensor, expected_BV: Tensor) -> None:
     difference = (found_BV - expected_BV).abs().max().item()
     if not difference <= TOLERANCE:
@@ -91,8 +100,9 @@ def _compare(folder: Path, found_BV: Tensor, expected_BV: Tensor) -> None:
 class _Document(nn.Module):
     """The encoder with the interface that ml-commons calls. Tied word embeddings are one module: once in memory too."""
 
-    def __init__(self, encoder: SparseEncoder):
+    def __init__(self, encoder: SparseEncoder, occurrences: Occurrences):
         super().__init__()
+        self.occurrences = torch.jit.script(occurrences)
         embeddings = encoder.mlm.get_input_embeddings()
         self.mlm = encoder.mlm
         self.bias_V = encoder.decoder.bias
@@ -110,4 +120,5 @@ class _Document(nn.Module):
         added_B11L = (mask_BL == 0)[:, None, None, :].to(self.bias_V.dtype) * torch.finfo(self.bias_V.dtype).min
         hidden_BLD = self.mlm(input_ids=input["input_ids"], attention_mask=added_B11L, **types).logits
         decoder = self.mlm.get_input_embeddings() if self.is_tied else self.decoder
-        return {"output": decoder.pool(hidden_BLD, mask_BL, self.bias_V)}
+        pooled_BV = decoder.pool(hidden_BLD, mask_BL, self.bias_V)
+        return {"output": self.occurrences(pooled_BV, input["input_ids"], mask_BL)}

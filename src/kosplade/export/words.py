@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kosplade.model.head import without_padding
+
 LOGITS_AT_ONCE = 1 << 22  # elements of one slice of logits (16 MiB); a server computes several texts at a time
 _BLOCK = 32
 
@@ -33,10 +35,7 @@ class Words(nn.Module):
     def pool(self, hidden_BLD: Tensor, mask_BL: Tensor, bias_V: Tensor) -> Tensor:
         """`kosplade.model.max_pool_head` without its gradient: [B, V], in slices of the vocabulary."""
         batch, length = hidden_BLD.size(0), hidden_BLD.size(1)
-        is_real_BL = mask_BL > 0
-        first_B = is_real_BL.long().argmax(1)
-        first_B1D = hidden_BLD[torch.arange(batch, device=hidden_BLD.device), first_B].unsqueeze(1)
-        states_ND = torch.where(is_real_BL.unsqueeze(-1), hidden_BLD, first_B1D).reshape(batch * length, -1)
+        states_ND = without_padding(hidden_BLD, mask_BL).reshape(batch * length, -1)
         best_BV = torch.empty([batch, self.weight_VD.size(0)], dtype=hidden_BLD.dtype, device=hidden_BLD.device)
         step = max(1, self.at_once // (batch * length))
         for start in range(0, self.weight_VD.size(0), step):

@@ -13,6 +13,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokeni
 
 from kosplade.errors import UserError
 from kosplade.model.head import max_pool_head
+from kosplade.model.occurrences import Occurrences
 from kosplade.vocab.batching import padded_batches
 
 
@@ -78,15 +79,18 @@ class SparseEncoder(nn.Module):
         *,
         max_length: int,
         batch_size: int,
+        occurrences: Occurrences | None = None,
         pieces_P: Tensor | None = None,
         label: str = "encode",
     ) -> csr_matrix:
         """Raw weights of `texts` in order: float32 CSR [N, V], non-zero only at `pieces_P` where that is given.
 
-        Texts of similar length share a batch. Memory stays flat: each batch becomes sparse at once. `label` names the
+        `occurrences` is for documents: without it the weights are those of the pooled head, as queries have them. Texts
+        of similar length share a batch. Memory stays flat: each batch becomes sparse at once. `label` names the
         progress bar.
         """
         device = self.decoder.weight.device
+        occurrences = None if occurrences is None else occurrences.to(device)
         columns = np.arange(self.vocab_size) if pieces_P is None else pieces_P.cpu().numpy()
         pieces_P = None if pieces_P is None else pieces_P.to(device)
         batches = padded_batches(texts, tokenizer, max_length=max_length, batch_size=batch_size, label=label)
@@ -95,7 +99,11 @@ class SparseEncoder(nn.Module):
         with torch.inference_mode():
             for rows, batch in batches:
                 batch = batch.to(device)
-                weights_BP = self(batch["input_ids"], batch["attention_mask"], pieces_P).float().cpu()
+                ids_BL, mask_BL = batch["input_ids"], batch["attention_mask"]
+                weights_BP = self(ids_BL, mask_BL, pieces_P).float()
+                if occurrences is not None:
+                    weights_BP = occurrences(weights_BP, ids_BL, mask_BL, pieces_P)
+                weights_BP = weights_BP.cpu()
                 text_P, column_P = weights_BP.nonzero(as_tuple=True)
                 places.append(rows)
                 blocks.append(

@@ -35,6 +35,17 @@ def max_pool_head(hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V
     return _MaxPoolHead.apply(hidden_BLD, mask_BL, weight_VD, bias_V, trains)
 
 
+def without_padding(hidden_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """The states with each padding position a copy of the text's first real one: it cannot win, no logit needs a mask.
+
+    In operations that torch.jit.script and ONNX have: every form of the head begins with it.
+    """
+    is_real_BL = mask_BL > 0
+    first_B11 = is_real_BL.long().argmax(1)[:, None, None]
+    first_B1D = hidden_BLD.gather(1, first_B11.expand(-1, -1, hidden_BLD.size(2)))
+    return torch.where(is_real_BL.unsqueeze(-1), hidden_BLD, first_B1D)
+
+
 class _MaxPoolHead(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden_BLD: Tensor, mask_BL: Tensor, weight_VD: Tensor, bias_V: Tensor, trains: bool) -> Tensor:
@@ -42,10 +53,7 @@ class _MaxPoolHead(torch.autograd.Function):
         compute = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden_BLD.dtype
         batch, length, _ = hidden_BLD.shape
         vocab = weight_VD.shape[0]
-        first_B = mask_BL.bool().int().argmax(dim=1)
-        # A padding position becomes a copy of a real one: it cannot win, and no logits need masking.
-        first_B1D = hidden_BLD[torch.arange(batch, device=hidden_BLD.device), first_B].unsqueeze(1)
-        states_BLD = torch.where(mask_BL.bool().unsqueeze(-1), hidden_BLD, first_B1D).to(compute)
+        states_BLD = without_padding(hidden_BLD, mask_BL).to(compute)
         states_ND = states_BLD.reshape(batch * length, -1)
 
         best_BV = torch.empty(batch, vocab, dtype=bias_V.dtype, device=hidden_BLD.device)
@@ -64,13 +72,13 @@ class _MaxPoolHead(torch.autograd.Function):
                 logits_BLv = torch.mm(states_ND, rows_vD.T, out=out_Nv).view(batch, length, -1)
                 _maxima(logits_BLv, bias_V[part], best_BV[:, part], None if where_BV is None else where_BV[:, part])
         weights_BV = best_BV.relu_().log1p_()
-        ctx.save_for_backward(states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B)
+        ctx.save_for_backward(states_BLD, weight_VD, weights_BV, where_BV, mask_BL)
         ctx.hidden_dtype = hidden_BLD.dtype
         return weights_BV
 
     @staticmethod
     def backward(ctx, grad_BV: Tensor):
-        states_BLD, weight_VD, weights_BV, where_BV, mask_BL, first_B = ctx.saved_tensors
+        states_BLD, weight_VD, weights_BV, where_BV, mask_BL = ctx.saved_tensors
         batch, length, width = states_BLD.shape
         needs_hidden, _, needs_weight, needs_bias, _ = ctx.needs_input_grad
         # d log1p(m) / dm = 1 / (1 + m) = exp(-weight), where m is positive; elsewhere relu stops it.
@@ -79,6 +87,7 @@ class _MaxPoolHead(torch.autograd.Function):
         grad_P = grad_max_BV[text_P, piece_P]
         position_P = where_BV[text_P, piece_P].long()
         # Where a padded copy tied with the position it copies, the gradient belongs to the original.
+        first_B = mask_BL.bool().int().argmax(dim=1)
         position_P = torch.where(mask_BL.bool()[text_P, position_P], position_P, first_B[text_P])
         row_P = text_P * length + position_P
 

@@ -1,6 +1,7 @@
 """A sparse encoder as an index serves it: from a training of ours, or from any exported folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError, first_line
 from kosplade.files import read_json
-from kosplade.model import SparseEncoder
+from kosplade.model import Counting, Occurrences, SparseEncoder
 from kosplade.retrieval.encoding import inference_free, used_pieces, without
 from kosplade.vocab import lengths
 from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
@@ -34,6 +35,12 @@ class ServedModel:
     max_query_length: int
     max_document_length: int
     batch_size: int
+    counting: Counting = field(default_factory=Counting)
+
+    @cached_property
+    def occurrences(self) -> Occurrences:
+        """What documents pass after the encoder."""
+        return Occurrences(self.counting, torch.from_numpy(self.query_weight_V))
 
     def pieces(self, texts: list[str], side: str) -> list[list[int]]:
         """Piece ids of texts, cut as the model cuts them, special pieces included; `side` is query or document."""
@@ -50,16 +57,16 @@ class ServedModel:
             self.tokenizer,
             max_length=self._length(side),
             batch_size=self.batch_size,
+            occurrences=self.occurrences if side == "document" else None,
             pieces_P=None if pieces_P is None else torch.from_numpy(pieces_P),
             label=label,
         )
 
     def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
         """Served vectors of queries, CSR [Q, V], by each of WAYS."""
-        return {
-            "inference_free": inference_free(self.pieces(texts, "query"), self.query_weight_V),
-            "encoded": without(self.raw(texts, "query", label), self.unserved_V),
-        }
+        free_QV = inference_free(self.pieces(texts, "query"), self.query_weight_V)
+        encoded_QV = without(self.raw(texts, "query", label), self.unserved_V)
+        return {"inference_free": free_QV, "encoded": encoded_QV + np.float32(self.counting.query_idf) * free_QV}
 
     def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
         """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids)."""
@@ -117,7 +124,16 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         max_query_length=max_query_length,
         max_document_length=max_document_length,
         batch_size=batch_size,
+        counting=read_counting(folder, remedy),
     )
+
+
+def read_counting(folder: Path, remedy: str) -> Counting:
+    """What config.json of an export says of occurrences; of another model, that they change nothing."""
+    try:
+        return Counting(**read_json(folder / "config.json", remedy).get("occurrences", {}))
+    except (TypeError, AttributeError):
+        raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}") from None
 
 
 def check_length(model: ServedModel, length: int, name: str) -> None:

@@ -11,10 +11,12 @@ from kosplade.analysis.sparsity import sparsity_metrics
 from kosplade.analysis.views import token_view
 from kosplade.console import run_stage, say
 from kosplade.files import read_json, replacing, write_json, write_tsv
+from kosplade.model import Counting
 from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, METRICS, PREPARED, eval_folder, train_folder
 from kosplade.paths import BASELINES as BASELINE_RUNS
+from kosplade.records.kiwi import functional_share
 from kosplade.retrieval.basis import collection_basis
 from kosplade.retrieval.beir import Collection, read_splits
 from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
@@ -45,6 +47,7 @@ def trained_model(params: Params) -> tuple[ServedModel, Tables]:
         max_query_length=params.model.max_query_length,
         max_document_length=params.model.max_document_length,
         batch_size=params.eval.batch_size,
+        counting=Counting.of_recipe(params, tables),
     )
     return model, tables
 
@@ -149,6 +152,7 @@ def describe_vectors(
         special_ids=tables.special_V.nonzero().squeeze(1).tolist(),
         hangul_V=hangul_V,
         ascii_V=ascii_V,
+        functional_V=functional_share(collection.documents, model.tokenizer, "eval: tags") > 0.5,
     )
 
 

@@ -6,17 +6,26 @@ from kosplade.console import run_stage
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, IDF, TRIPLETS
 from kosplade.records.arrow import open_triplets
+from kosplade.records.kiwi import functional_share
 from kosplade.vocab.frequencies import count_shards
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 from kosplade.vocab.tables import save_idf
 from kosplade.vocab.tokenizer import load_tokenizer
 
+TAGGED = 20_000  # documents that Kiwi reads
+
 
 def documents(start: int, stop: int) -> Iterator[str]:
     """Positives of a range of the training records; each process that counts maps the file itself."""
     triplets = open_triplets(TRIPLETS)
     return (triplets[number].positive for number in range(start, stop))
+
+
+def sampled_documents(total: int) -> list[str]:
+    """At most TAGGED distinct positives, spread over all the records."""
+    triplets = open_triplets(TRIPLETS)
+    return list(dict.fromkeys(triplets[number].positive for number in range(0, total, -(-total // TAGGED))))
 
 
 def body(params: Params) -> str:
@@ -30,7 +39,9 @@ def body(params: Params) -> str:
     )
     if prior:
         used = counted + pseudo_documents(probability_V, hangul_mask(tokenizer), counted, prior)
-    save_idf(IDF, counted, used)
+    # The tags of every text of a large collection would take hours, and a share settles soon.
+    functional_V = functional_share(sampled_documents(total), tokenizer, "idf: tags")
+    save_idf(IDF, counted, used, functional_V)
     seen = int((counted.counts_V > 0).sum())
     added = f", {used.documents - counted.documents} added by loss.idf_prior" if prior else ""
     return f"{IDF}: {counted.documents} documents{added}, {seen} of {len(tokenizer)} pieces occur"

@@ -57,17 +57,20 @@ def flops_penalty(
     idf_V: Tensor,
     document_frequency_V: Tensor,
     stopword_V: Tensor | None,
+    functional_V: Tensor,
     *,
     idf_weighting: bool,
     idf_alpha: float,
     stopword_penalty: float,
+    functional_penalty: float,
 ) -> Tensor:
     """Penalty of every piece, float32 [V].
 
     With `idf_weighting` exp(-idf_alpha * (idf - min) / (max - min)) over the pieces that occur and are not masked:
     common pieces cost most. Pieces that never occurred cost 1, the most there is (their idf would make them the
     cheapest). Without it every piece costs 1. Masked pieces (`stopword_V` bool, None for no mask) cost
-    `stopword_penalty` times more.
+    `stopword_penalty` times more. With a mask, the others cost up to `functional_penalty` times more, by the share of
+    their occurrences that carry grammar (`functional_V` float32).
     """
     penalty_V = torch.ones_like(idf_V)
     if idf_weighting:
@@ -78,7 +81,8 @@ def flops_penalty(
         share_V = ((idf_V - low) / (high - low).clamp(min=1e-9)).clamp(0, 1)
         penalty_V = torch.where(document_frequency_V > 0, torch.exp(-idf_alpha * share_V), penalty_V)
     if stopword_V is not None:
-        penalty_V = torch.where(stopword_V, penalty_V * stopword_penalty, penalty_V)
+        functional_V = 1 + (functional_penalty - 1) * functional_V
+        penalty_V = penalty_V * torch.where(stopword_V, stopword_penalty, functional_V)
     return penalty_V
 
 

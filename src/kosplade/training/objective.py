@@ -35,8 +35,9 @@ class Objective:
     `tables` are those of the stages `idf` and `stopwords`.
     """
 
-    def __init__(self, params: Params, tables: Tables):
+    def __init__(self, params: Params, tables: Tables, *, query_idf: float = 0.0):
         self.weights = params.loss
+        self.query_idf = query_idf
         self.lambda_flops = params.lambda_flops
         self.stopword_V = tables.stopword_V
         self.special_V = tables.special_V
@@ -47,9 +48,11 @@ class Objective:
             tables.idf_V,
             tables.document_frequency_V,
             tables.stopword_V if params.loss.stopword_mask else None,
+            tables.functional_V,
             idf_weighting=params.loss.idf_weighting,
             idf_alpha=params.idf_alpha,
             stopword_penalty=params.stopword_penalty,
+            functional_penalty=params.loss.functional_penalty,
         )
 
     @property
@@ -74,8 +77,9 @@ class Objective:
         kept_P = ~self.unserved_V[pieces_P]
         served_NP = document_NP * kept_P
         # Scores are those that serve: dot products over the pieces that are not masked.
-        free_BN = (step.query_has_BP * self.query_weight_V[pieces_P]) @ served_NP.T / w.temperature_inference_free
-        encoded_BN = (query_BP * kept_P) @ served_NP.T / w.temperature_encoded
+        free_BP = step.query_has_BP * self.query_weight_V[pieces_P]
+        free_BN = free_BP @ served_NP.T / w.temperature_inference_free
+        encoded_BN = (query_BP * kept_P + self.query_idf * free_BP) @ served_NP.T / w.temperature_encoded
         # A document that is known to answer a query is no negative of it, in none of the terms.
         free_BN = free_BN.masked_fill(step.known_BN, losses.EXCLUDED)
         encoded_BN = encoded_BN.masked_fill(step.known_BN, losses.EXCLUDED)

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArgum
 from transformers.utils import logging
 
 from kosplade.errors import UserError
-from kosplade.model import SparseEncoder
+from kosplade.model import Counting, Occurrences, SparseEncoder
 from kosplade.params import Params, TrainParams
 from kosplade.paths import BACKBONE, IDF, TEACHER, TRIPLETS
 from kosplade.records.arrow import open_triplets
@@ -121,8 +121,10 @@ def build_trainer(
     )
     # Several GPUs need a launcher, one process each: transformers would otherwise cut every batch up among threads.
     arguments._n_gpu = min(arguments.n_gpu, 1)
+    counting = Counting.of_recipe(params, tables)
+    objective = Objective(params, tables, query_idf=counting.query_idf)
     return SparseTrainer(
-        model=TwoTower(encoder),
+        model=TwoTower(encoder, Occurrences(counting, objective.query_weight_V)),
         args=arguments,
         train_dataset=RecordDataset(records),
         data_collator=Collator(
@@ -134,7 +136,7 @@ def build_trainer(
             MorphemePieces(training.tokenizer) if loss.morphemes else None,
         ),
         callbacks=list(callbacks),
-        objective=Objective(params, tables).to(arguments.device),
+        objective=objective.to(arguments.device),
         teacher=training.teacher,
         sampler=PieceSampler(tables.core_V, train.sampled_pieces, params.seed),
         silent_V=torch.stack([torch.zeros_like(tables.core_V), *silent]).any(dim=0),

@@ -33,7 +33,7 @@ class MorphemePieces:
 
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(ids int64, targets float32) [N, W]: the distinct pieces of each text, rising; padding has target 0."""
-        found = self._morphemes.plain(texts)
+        found = self._morphemes.topical(texts)
         new = sorted({form for text in found for form in text} - self._pieces.keys())
         # After a blank, as at the beginning of a word: byte-level BPE has other pieces there.
         encoded = self._tokenizer.encode_batch_fast([f" {form}" for form in new], add_special_tokens=False)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer
 
-from kosplade.model import SparseEncoder
+from kosplade.model import Occurrences, SparseEncoder
 from kosplade.model.weights import put_trained, save_trained
 from kosplade.params import TrainParams
 from kosplade.teacher.scores import Teacher
@@ -26,15 +26,18 @@ TOWERS = ("query_ids", "query_mask", "document_ids", "document_mask")
 class TwoTower(nn.Module):
     """Queries and documents through one encoder in one forward pass, as data-parallel wrappers need it."""
 
-    def __init__(self, encoder: SparseEncoder):
+    def __init__(self, encoder: SparseEncoder, occurrences: Occurrences):
         super().__init__()
         self.encoder = encoder
+        self.occurrences = occurrences
 
     def forward(
         self, query_ids: Tensor, query_mask: Tensor, document_ids: Tensor, document_mask: Tensor, pieces_P: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Raw weights [B, P] of the queries and [N, P] of the documents."""
-        return self.encoder(query_ids, query_mask, pieces_P), self.encoder(document_ids, document_mask, pieces_P)
+        document_NP = self.encoder(document_ids, document_mask, pieces_P)
+        document_NP = self.occurrences(document_NP, document_ids, document_mask, pieces_P)
+        return self.encoder(query_ids, query_mask, pieces_P), document_NP
 
 
 class SparseTrainer(Trainer):

@@ -27,13 +27,23 @@ WORDS_KEPT = 1 << 18  # with their pieces about 60 MB
 
 @dataclass(frozen=True)
 class DocumentFrequencies:
-    """`counts_V` int64: in how many of the `documents` texts a piece occurs. Shards add up exactly."""
+    """`counts_V` int64: in how many of the `documents` texts a piece occurs. Shards add up exactly.
+
+    `pieces` are those of all the texts together, repetitions counted, special ones not.
+    """
 
     counts_V: np.ndarray
     documents: int
+    pieces: int = 0
+
+    @property
+    def mean_length(self) -> float:
+        """Pieces of a text."""
+        return self.pieces / max(self.documents, 1)
 
     def __add__(self, other: "DocumentFrequencies") -> "DocumentFrequencies":
-        return DocumentFrequencies(self.counts_V + other.counts_V, self.documents + other.documents)
+        counts_V = self.counts_V + other.counts_V
+        return DocumentFrequencies(counts_V, self.documents + other.documents, self.pieces + other.pieces)
 
     def idf(self) -> np.ndarray:
         """float32 [V]: ln(1 + (N - df + 0.5) / (df + 0.5)), summed and divided in float64 (BM25, Robertson 2009)."""
@@ -82,16 +92,20 @@ class DistinctPieces:
         self._by_words = splits_at_spaces(self._backend)
         self._known: dict[str, tuple[int, ...]] = {}
 
-    def __call__(self, texts: list[str]) -> np.ndarray:
-        """int64: the distinct ids of the first text, then those of the second and so on; no special piece is added."""
+    def __call__(self, texts: list[str]) -> tuple[np.ndarray, int]:
+        """(ids int64, pieces): the distinct ids of each text in turn, and how many pieces the texts have together.
+
+        No special piece is added.
+        """
         if self._by_words:
             words = [text.split(" ") for text in texts]
             self._learn(set(itertools.chain.from_iterable(words)))
             ids_of = self._known.__getitem__
-            distinct = (set().union(*map(ids_of, text)) for text in words)
+            texts_ids = [list(itertools.chain.from_iterable(map(ids_of, text))) for text in words]
         else:
-            distinct = (set(ids) for ids in self._encode(texts))
-        return np.fromiter(itertools.chain.from_iterable(distinct), dtype=np.int64)
+            texts_ids = list(self._encode(texts))
+        distinct = itertools.chain.from_iterable(map(set, texts_ids))
+        return np.fromiter(distinct, dtype=np.int64), sum(map(len, texts_ids))
 
     def _learn(self, words: set[str]) -> None:
         if len(self._known) > WORDS_KEPT:
@@ -116,12 +130,14 @@ def count_documents(
     """
     distinct_pieces = DistinctPieces(tokenizer)
     counts_V = np.zeros(len(tokenizer), dtype=np.int64)
-    documents = 0
+    documents = pieces = 0
     stream = iter(tqdm(texts, desc=label, total=total, unit="text", mininterval=1))
     while batch := list(itertools.islice(stream, batch_size)):
-        counts_V += np.bincount(distinct_pieces(batch), minlength=len(counts_V))
+        distinct, length = distinct_pieces(batch)
+        counts_V += np.bincount(distinct, minlength=len(counts_V))
         documents += len(batch)
-    return DocumentFrequencies(counts_V, documents)
+        pieces += length
+    return DocumentFrequencies(counts_V, documents, pieces)
 
 
 def count_shards(

@@ -26,7 +26,9 @@ RATIO_CAP = 1000.0
 class Tables:
     """Everything that is known about the pieces before training, one row a piece.
 
-    idf_V float32 is the IDF in use; document_frequency_V int64 what the training documents hold; the others are bool.
+    idf_V float32 is the IDF in use; document_frequency_V int64 what the training documents hold; functional_V float32
+    the share of a piece's occurrences there that carry grammar by Kiwi's tags; the others are bool. mean_length counts
+    the pieces of a training document, special ones included.
     """
 
     idf_V: Tensor
@@ -34,14 +36,29 @@ class Tables:
     stopword_V: Tensor
     special_V: Tensor
     hangul_V: Tensor
+    functional_V: Tensor
+    mean_length: float
 
     @classmethod
     def build(
-        cls, tokenizer: PreTrainedTokenizerBase, idf_V: Tensor, document_frequency_V: Tensor, stopword_V: Tensor
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        idf_V: Tensor,
+        counted: DocumentFrequencies,
+        functional_V: Tensor,
+        stopword_V: Tensor,
     ) -> "Tables":
         special_V = torch.zeros(len(tokenizer), dtype=torch.bool)
         special_V[special_ids(tokenizer)] = True
-        return cls(idf_V, document_frequency_V, stopword_V, special_V, torch.from_numpy(hangul_mask(tokenizer)))
+        return cls(
+            idf_V=idf_V,
+            document_frequency_V=torch.from_numpy(counted.counts_V),
+            stopword_V=stopword_V,
+            special_V=special_V,
+            hangul_V=torch.from_numpy(hangul_mask(tokenizer)),
+            functional_V=functional_V,
+            mean_length=counted.mean_length + tokenizer.num_special_tokens_to_add(),
+        )
 
     @property
     def core_V(self) -> Tensor:
@@ -60,9 +77,9 @@ class Tables:
 
 def open_tables(tokenizer: PreTrainedTokenizerBase) -> Tables:
     """The outs of the stages `idf` and `stopwords`. Raises UserError if missing or of another tokenizer."""
-    idf_V, frequencies = load_idf(IDF, len(tokenizer))
+    idf_V, functional_V, counted = load_idf(IDF, len(tokenizer))
     mask_V = load_mask(MASK, len(tokenizer))
-    return Tables.build(tokenizer, idf_V, torch.from_numpy(frequencies.counts_V), mask_V)
+    return Tables.build(tokenizer, idf_V, counted, functional_V, mask_V)
 
 
 def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_V: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,30 +88,38 @@ def served_weights(loss: LossParams, idf_V: Tensor, stopword_V: Tensor, special_
     return torch.where(unserved_V, 0.0, idf_V if loss.idf_weighting else torch.ones_like(idf_V)), unserved_V
 
 
-def save_idf(path: Path, counted: DocumentFrequencies, used: DocumentFrequencies) -> None:
-    """Write {idf_counted, idf [V] float32, document_frequency [V] int64, documents}, readable with `weights_only=True`.
+def save_idf(path: Path, counted: DocumentFrequencies, used: DocumentFrequencies, functional_V: np.ndarray) -> None:
+    """Write {idf_counted, idf, functional float32 [V], document_frequency int64 [V], documents, pieces}.
 
-    `counted` is what the training documents hold; `idf`, which later stages read, is that of `used`.
+    `counted` is what the training documents hold; `idf`, which later stages read, is that of `used`; `functional` the
+    share of a piece's occurrences that carry grammar. `torch.load(path, weights_only=True)` reads it.
     """
     value = {
         "idf_counted": torch.from_numpy(counted.idf()),
         "idf": torch.from_numpy(used.idf()),
+        "functional": torch.from_numpy(functional_V),
         "document_frequency": torch.from_numpy(counted.counts_V),
         "documents": counted.documents,
+        "pieces": counted.pieces,
     }
     with replacing(path) as target:
         torch.save(value, target)
 
 
-def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, DocumentFrequencies]:
-    """(IDF in use float32 [V], what was counted). Raises UserError if missing, broken or of another size."""
+def load_idf(path: Path, vocab_size: int) -> tuple[Tensor, Tensor, DocumentFrequencies]:
+    """(IDF in use float32 [V], functional share float32 [V], what was counted).
+
+    Raises UserError if the file is missing, broken or of another size.
+    """
     value = _load(path, "IDF weights not found. Run: make prepare-v25-idf", "make prepare-v25-idf")
-    for name, dtype in (("idf_counted", torch.float32), ("idf", torch.float32), ("document_frequency", torch.int64)):
+    dtypes = dict.fromkeys(("idf_counted", "idf", "functional"), torch.float32) | {"document_frequency": torch.int64}
+    for name, dtype in dtypes.items():
         _check(path, value.get(name) if isinstance(value, dict) else None, dtype, vocab_size, "make prepare-v25-idf")
-    counts_V, documents = value["document_frequency"], value.get("documents")
-    if type(documents) is not int or not 0 <= int(counts_V.max()) <= documents or counts_V.min() < 0:
+    counts_V, documents, pieces = value["document_frequency"], value.get("documents"), value.get("pieces")
+    is_whole = type(documents) is int and type(pieces) is int
+    if not is_whole or not 0 <= int(counts_V.max()) <= documents or not 0 <= int(counts_V.sum()) <= pieces:
         raise UserError(f"{path}: does not hold a table of the vocabulary. Run: make prepare-v25-idf")
-    return value["idf"], DocumentFrequencies(counts_V.numpy(), documents)
+    return value["idf"], value["functional"], DocumentFrequencies(counts_V.numpy(), documents, pieces)
 
 
 def save_mask(path: Path, mask_V: np.ndarray) -> None:

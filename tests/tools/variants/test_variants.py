@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 from sentence_transformers import SparseEncoder as LoadedEncoder
-from tiny_export import WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, WEIGHT_V, write_tiny_export
 from tokenizers import Tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
@@ -71,7 +71,7 @@ def export(tmp_path_factory, few):
     weight_V[few.all_special_ids] = 0
     folder = tmp_path_factory.mktemp("export") / "whole"
     folder.mkdir()
-    write_folder(encoder, few, weight_V == 0, weight_V, folder)
+    write_folder(encoder, few, weight_V == 0, weight_V, COUNTING, folder)
     write_sentence_transformers(folder, weight_V, few, **LENGTHS)
     return folder
 

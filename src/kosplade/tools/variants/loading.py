@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from kosplade.errors import UserError
 from kosplade.files import read_json
 from kosplade.retrieval.encoding import without
-from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.retrieval.served import ServedModel, load_export, read_counting
 from kosplade.tools.variants.onnx import FILE, OnnxEncoder
 from kosplade.vocab.pieces import piece_strings
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -62,4 +62,5 @@ def _load_onnx(folder: Path, **shared: int) -> ServedModel:
     tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
     query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
     encoder = OnnxEncoder(folder / FILE, len(query_weight_V))
-    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, **shared)
+    counting = read_counting(folder, REMEDY)
+    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, counting=counting, **shared)

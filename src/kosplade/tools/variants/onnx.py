@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
+from kosplade.model.head import without_padding
 
 FILE = "model.onnx"
 PIECES_AT_ONCE = 1 << 13  # a slice of the logits of 32 texts of 128 pieces is 128 MiB, those of all pieces 4 GiB
@@ -31,9 +32,7 @@ class _Pooled(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         hidden_BLD = self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits
-        # As in max_pool_head: a padding position becomes a copy of a real one and cannot win.
-        first_B1D = attention_mask.argmax(1)[:, None, None].expand(-1, -1, hidden_BLD.shape[2])
-        states_BLD = torch.where(attention_mask.bool().unsqueeze(-1), hidden_BLD, hidden_BLD.gather(1, first_B1D))
+        states_BLD = without_padding(hidden_BLD, attention_mask)
         slices = self.slices or [weight_vD.T for weight_vD in self.weight.split(PIECES_AT_ONCE)]
         best_BV = torch.cat([(states_BLD @ weight_Dv).amax(1) for weight_Dv in slices], dim=1)
         return torch.log1p(torch.relu(best_BV + self.bias))

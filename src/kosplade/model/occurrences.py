@@ -1,0 +1,74 @@
+"""What it changes that a piece stands in the text of a document: how often, in how long a text, at least how much.
+
+The maximum over the positions forgets how often a word occurs, and a rare word that the training never saw may fall
+silent. Both are functions of the ids of the text alone.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kosplade.params import Params
+from kosplade.vocab.tables import Tables
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Settings as an export carries them in config.json.
+
+    `k1`, `b` and `mean_length` (pieces, special ones included) are those of BM25; k1 0 counts nothing. A piece's floor
+    is `floor_per_idf` times its IDF, and an encoded query adds `query_idf` times the IDF of its own pieces.
+    """
+
+    k1: float = 0.0
+    b: float = 0.0
+    mean_length: float = 1.0
+    floor_per_idf: float = 0.0
+    query_idf: float = 0.0
+
+    @classmethod
+    def of_recipe(cls, params: Params, tables: Tables) -> "Counting":
+        """As params.yaml says; V24 knows no IDF, so it has neither floor nor IDF in its queries."""
+        own = params.occurrences
+        has_idf = float(params.loss.idf_weighting)
+        return cls(
+            k1=own.k1,
+            b=own.b,
+            mean_length=tables.mean_length,
+            floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
+            query_idf=has_idf * own.query_idf,
+        )
+
+
+class Occurrences(nn.Module):
+    """Turns pooled weights of documents into those that an index holds.
+
+    A piece of the text: max(weight, floor) * (k1 + 1) tf / (tf + k1 (1 - b + b L / mean L)), the share of the document
+    in BM25's score (Robertson and Zaragoza 2009, eq. 3.15); a piece that the text does not hold keeps its weight.
+    `query_weight_V` (float32) is what each piece weighs in an inference-free query, 0 where it is not served. Compiled
+    by `torch.jit.script` too, so in its Python only.
+    """
+
+    def __init__(self, counting: Counting, query_weight_V: Tensor):
+        super().__init__()
+        self.k1, self.b, self.mean_length = counting.k1, counting.b, counting.mean_length
+        self.register_buffer("floor_V", counting.floor_per_idf * query_weight_V, persistent=False)
+
+    def forward(self, weights_BP: Tensor, ids_BL: Tensor, mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
+        """Weights [B, P] of documents from the pooled ones, in the same dtype; `pieces_P` as in `SparseEncoder`."""
+        is_real_BL = mask_BL > 0
+        vocab = self.floor_V.size(0)
+        same_BLL = (ids_BL.unsqueeze(2) == ids_BL.unsqueeze(1)) & is_real_BL.unsqueeze(1)
+        tf_BL = same_BLL.sum(2).to(weights_BP.dtype)
+        length_B1 = is_real_BL.sum(1, keepdim=True).to(weights_BP.dtype)
+        norm_B1 = self.k1 * (1 - self.b + self.b * length_B1 / self.mean_length)
+        factor_BL = (self.k1 + 1) * tf_BL / (tf_BL + norm_B1)
+        # One column more, for padding. Every real factor is above 0: where there is none the text lacks the piece.
+        factor_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
+        factor_BV = factor_BV.scatter(1, torch.where(is_real_BL, ids_BL, vocab), factor_BL)
+        floor_P, factor_BP = self.floor_V, factor_BV[:, :vocab]
+        if pieces_P is not None:
+            floor_P, factor_BP = self.floor_V[pieces_P], factor_BV[:, pieces_P]
+        own_BP = torch.where(weights_BP < floor_P, floor_P.to(weights_BP.dtype), weights_BP) * factor_BP
+        return torch.where(factor_BP > 0, own_BP, weights_BP)
