@@ -121,6 +121,8 @@ class Shape(BaseModel):
         ("limits: [", "not valid YAML .*line 1"),
         ("limits: !!python/object/apply:os.system [ls]", "not valid YAML .*constructor"),
         ("limits: 2001-99-99", "not valid YAML"),
+        (f"limits: {'9' * 5000}", "not valid YAML"),
+        ("limits: " + "[" * 20_000, "not valid YAML"),
         (None, "Run from the root"),
     ],
 )

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
 from kosplade.errors import UserError
 from kosplade.params import RECIPES, Params, load_params
@@ -52,11 +51,8 @@ def message(action) -> str:
     return str(error.value)
 
 
-def test_the_real_file_loads_as_it_stands_and_cannot_be_changed():
-    params = load_params(FILE)
-    assert leaves(params.model_dump()) == leaves(yaml.safe_load(TEXT))
-    with pytest.raises(ValidationError, match="frozen"):
-        params.train.epochs = 2
+def test_the_real_file_loads_as_it_stands():
+    assert leaves(load_params(FILE).model_dump()) == leaves(yaml.safe_load(TEXT))
 
 
 def test_every_leaf_has_a_comment_of_one_line():
@@ -158,8 +154,6 @@ def test_values_that_do_not_fit_together_name_both_keys(load, changes, keys):
     ("text", "place"),
     [
         ("seed: [1", "line 1"),
-        ("a: b: c", "line 1"),
-        ("seed: 2001-99-99", "not valid YAML"),
         ("", "the file"),
         ("- 1", "the file"),
         (re.sub(r"(?m)^(  learning_rate:) \S+", r"\1 .nan", TEXT), "'train.learning_rate' should be a finite number"),

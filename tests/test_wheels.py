@@ -10,8 +10,6 @@ import pytest
 from kosplade.errors import UserError
 from kosplade.wheels import fetch_wheel, members, read_member
 
-SHIPPED = Path(__file__).parents[1] / "data/sources.yaml"
-
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
