@@ -31,10 +31,10 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list:
+def blocks(language: str, *before: object) -> list:
     """Every block of a language in all documents, with the document and its first line as its name."""
     return [
-        pytest.param(body, id=f"{name}: {body.splitlines()[0]}")
+        pytest.param(*before, body, id=f"{name}: {body.splitlines()[0]}")
         for name in DOCUMENTS
         for found, _, body in BLOCK.findall(text_of(name))
         if found == language
@@ -155,21 +155,16 @@ def test_commands_and_parameters_in_the_text_exist(name):
             assert found[1] in parameters(), span
 
 
-@pytest.mark.parametrize("body", blocks("python"))
-def test_python_is_python(body):
-    ast.parse(body)
-
-
-@pytest.mark.parametrize("body", blocks("json"))
-def test_json_is_json(body):
-    json.loads(body)
+@pytest.mark.parametrize(("parse", "body"), [*blocks("python", ast.parse), *blocks("json", json.loads)])
+def test_other_blocks_are_of_their_language(parse, body):
+    parse(body)
 
 
 @pytest.mark.parametrize("body", blocks("mermaid"))
 def test_the_drawn_pipeline_is_that_of_dvc_yaml(body):
-    stages = yaml.safe_load(text_of("dvc.yaml"))["stages"]
+    stages, kinds = yaml.safe_load(text_of("dvc.yaml"))["stages"], ("outs", "metrics", "plots")
     outs = {
-        name: {key for kind in ("outs", "metrics", "plots") for out in stage.get(kind, []) for key in path(out)}
+        name: {out if isinstance(out, str) else next(iter(out)) for kind in kinds for out in stage.get(kind, [])}
         for name, stage in stages.items()
     }
     drawn = set()
@@ -181,10 +176,6 @@ def test_the_drawn_pipeline_is_that_of_dvc_yaml(body):
                     assert outs[source] & set(stages[target]["deps"]), (source, target)
                     drawn |= {source, target}
     assert drawn == set(stages)
-
-
-def path(out: str | dict) -> list[str]:
-    return [out] if isinstance(out, str) else list(out)
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, "CHANGELOG.md"])
@@ -208,15 +199,12 @@ def test_the_first_table_holds_the_committed_figures(name):
     header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[:7]
     measures = {title: key for key, title in QUALITY.items()}
     columns = [(place, measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
-    figures = [of for of in json.loads(text_of("metrics/eval.json"))["test"].values() if "ndcg10" in dict_of(of)]
+    test = json.loads(text_of("metrics/eval.json"))["test"]
+    figures = [of for of in test.values() if isinstance(of, dict) and "ndcg10" in of]
     assert len(columns) >= 2
     for row, system in zip(rows, figures, strict=True):
         shown = [row.strip("| ").split(" | ")[place] for place, _ in columns]
         assert shown == [f"{system[key]:.3f}" for _, key in columns], row
-
-
-def dict_of(value: object) -> dict:
-    return value if isinstance(value, dict) else {}
 
 
 @pytest.mark.full

@@ -1,8 +1,5 @@
 """The embedded model and teacher, cut down to one layer and a few steps: what the README promises, end to end."""
 
-import hashlib
-import json
-
 import pytest
 import torch
 from pipeline.copies import Clone, copy_of_working_tree, stages
@@ -59,16 +56,6 @@ def test_transformers_and_sentence_transformers_load_the_export(real):
     assert weights_V.max() > 0
     theirs_V = SparseEncoder(str(folder), device="cpu").encode_document([QUERY], convert_to_sparse_tensor=False)[0]
     torch.testing.assert_close(theirs_V, weights_V, rtol=1e-3, atol=1e-3)
-
-
-def test_what_opensearch_needs_is_written(real):
-    folder = real.folder / "huggingface/v25/best/opensearch"
-    for name in ("document_model", "query_model"):
-        config = json.loads((folder / f"{name}.json").read_text())
-        data = (folder / f"{name}.zip").read_bytes()
-        assert config["model_content_size_in_bytes"] == len(data)
-        assert config["model_content_hash_value"] == hashlib.sha256(data).hexdigest()
-    assert "카드 결제 취소" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_two_trainings_share_the_frozen_embeddings_in_the_cache(real):
