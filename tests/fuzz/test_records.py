@@ -1,6 +1,6 @@
-"""Training files: every record comes through as it is, or the first line that cannot is named.
+"""Training files: every record comes through as it is; what cannot is listed in tests/records.
 
-The texts hold what goes wrong in Korean text: blanks that are none, fillers, decomposed letters, half characters.
+The texts hold what goes wrong in Korean text: blanks that are none, fillers, decomposed letters.
 """
 
 import json
@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from kosplade.errors import UserError
 from kosplade.records.record import Record, read_records
 
 pytestmark = pytest.mark.full
@@ -44,11 +43,7 @@ texts = st.lists(pieces, max_size=6).map(
     lambda found: Text("".join(piece.text for piece in found), any(piece.is_seen for piece in found))
 )
 seen_texts = texts.filter(lambda text: text.is_seen).map(lambda text: text.text)
-unseen_texts = texts.filter(lambda text: not text.is_seen).map(lambda text: text.text)
 any_texts = texts.map(lambda text: text.text)
-half_texts = st.tuples(any_texts, st.sampled_from(["\ud800", "\udfff"]), any_texts).map("".join)
-no_texts = st.sampled_from(["7", "true", "[]", "{}", "NaN", '["a"]'])  # JSON of a value where a text belongs
-bad_texts = half_texts.map(json.dumps) | unseen_texts.map(json.dumps) | no_texts
 
 
 def nfc(text: str) -> str:
@@ -56,8 +51,8 @@ def nfc(text: str) -> str:
 
 
 @st.composite
-def good_lines(draw) -> tuple[bytes, Record | None, bool]:
-    """A line, the record that must come of it, and that it is not bad."""
+def good_lines(draw) -> tuple[bytes, Record]:
+    """A line, and the record that must come of it."""
     query, positive = draw(seen_texts), draw(seen_texts)
     negatives, kind = draw(st.none() | st.lists(texts, max_size=3)), draw(st.none() | any_texts)
     fields = {"query": query, "positive": positive}
@@ -72,27 +67,7 @@ def good_lines(draw) -> tuple[bytes, Record | None, bool]:
     body = "{" + ", ".join(draw(st.permutations(found))) + "}"
     before, after = draw(st.sampled_from(["", " ", "\ufeff"])), draw(st.sampled_from(["", "\r", "  "]))
     kept = tuple(nfc(text.text) for text in negatives or () if text.is_seen)
-    return (before + body + after).encode(), Record(nfc(query), nfc(positive), kept, nfc(kind or "")), False
-
-
-def _with(**fields: str | None) -> str:
-    """A good line with the JSON of some fields replaced; None leaves one out."""
-    whole = {"query": '"질문"', "positive": '"답"'} | fields
-    return "{" + ", ".join(f'"{key}": {value}' for key, value in whole.items() if value is not None) + "}"
-
-
-blank = st.sampled_from([b"", b" ", b"\t", b"\r", b"\x0b"]).map(lambda line: (line, None, False))
-bad = st.one_of(
-    st.tuples(st.sampled_from(["query", "positive"]), bad_texts | st.none()).map(lambda pair: _with(**dict([pair]))),
-    half_texts.map(lambda text: _with(negative=json.dumps([text]))),
-    half_texts.map(lambda text: _with(kind=json.dumps(text))),
-    st.sampled_from(["0", "false", "{}", "[1]", "[null]", "NaN"]).map(lambda value: _with(negative=value)),
-    st.sampled_from(["0", "false", "{}", "[]", "NaN"]).map(lambda value: _with(kind=value)),
-    st.sampled_from([_with(meta='{"a": 1, "a": 2}'), _with(meta="[" * 200_000), _with(query='"a\tb"')]),
-    st.sampled_from([_with() + _with(), _with()[:-1], "[]", "null", "{'query': 'a'}"]),
-).map(lambda line: (line.encode(), None, True)) | st.sampled_from(
-    [(_with().encode("utf-16"), None, True), (_with().encode("cp949"), None, True)]
-)
+    return (before + body + after).encode(), Record(nfc(query), nfc(positive), kept, nfc(kind or ""))
 
 
 @pytest.fixture(scope="session")
@@ -103,19 +78,9 @@ def path(tmp_path_factory) -> Path:
 
 @settings(max_examples=200, derandomize=True, database=None, deadline=None)
 @given(
-    lines=st.lists(st.one_of(good_lines(), good_lines(), good_lines(), blank, bad), max_size=6),
+    lines=st.lists(good_lines() | st.sampled_from([(line, None) for line in (b"", b" ", b"\t", b"\r", b"\x0b")])),
     end=st.sampled_from([b"", b"\n", b"\n\n"]),
 )
-def test_every_line_is_a_record_or_the_error(path, lines, end):
-    path.write_bytes(b"\n".join(line for line, _, _ in lines) + end)
-    first = next((number for number, (_, _, is_bad) in enumerate(lines, start=1) if is_bad), 0)
-    found, message = [], ""
-    try:
-        found.extend(read_records(path))
-    except UserError as error:
-        message = str(error)
-    assert message.startswith(f"{path}:{first}: " if first else "")
-    assert bool(message) == bool(first)
-    assert message.isprintable(), "more than one line, or characters that hide"
-    assert len(message) < 2500
-    assert found == [record for _, record, _ in (lines[: first - 1] if first else lines) if record]
+def test_every_record_comes_through(path, lines, end):
+    path.write_bytes(b"\n".join(line for line, _ in lines) + end)
+    assert list(read_records(path)) == [record for _, record in lines if record]

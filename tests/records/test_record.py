@@ -31,9 +31,9 @@ def test_a_negative_is_missing_a_string_or_a_list(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"query": "q", "positive": ', r"train_a\.jsonl:3: not valid JSON"),
         ('{"query": "q"}', r"train_a\.jsonl:3: field 'positive'"),
         ('{"query": "q", "positive": "p", "negative": [1]}', r"train_a\.jsonl:3: field 'negative'"),
+        ('{"query": "q", "positive": "p", "kind": []}', r"train_a\.jsonl:3: field 'kind'"),
         ('{"query": "q", "positive": "p", "negative": ["\\ud800"]}', r"train_a\.jsonl:3: field 'negative' holds half"),
     ],
 )
