@@ -3,14 +3,12 @@
 The first copy of the small clone lies under a path with blanks and Hangul and is in most of them.
 """
 
-import os
 import subprocess
 
 import pytest
 from pipeline.copies import Clone, copy_of, error_line
 
 pytestmark = pytest.mark.full
-WITHOUT_RUN = ("dvc", "exp", "run", "--single-item")  # the stage stopwords reads no parameter: nothing runs
 FRESH = ("--force", "--single-item", "--no-run-cache", "stopwords")
 CURRENT = "Data and pipelines are up to date."
 COMPARE = ("python", "-m", "kosplade.report.compare", "HEAD", "workspace")
@@ -68,28 +66,11 @@ def test_a_cache_under_hangul_is_refused_before_an_experiment_begins_in_a_copy(p
     assert "Running stage" not in done.stdout
 
 
-@pytest.fixture(scope="module")
-def moved(place, tmp_path_factory) -> Clone:
-    """The same place after that remedy."""
-    cache = tmp_path_factory.mktemp("moved") / "cache"
-    (place.folder / ".dvc/cache").rename(cache)
-    place.run("dvc", "cache", "dir", "--local", str(cache))
-    return place
+# A tree with changes, a detached head, a shallow clone
 
 
-# A tree with changes, a detached head, no name in Git, a shallow clone
-
-
-def test_changes_that_are_not_committed_are_run_and_kept(moved, place):
-    """By an experiment in a copy of the workspace; a report says that its figures are not those of the change."""
-    code = place.folder / "src/kosplade/stages/stopwords.py"
+def test_a_report_says_that_its_figures_are_not_those_of_a_change(place):
     place.set("seed", 43)
-    code.write_text(code.read_text(encoding="utf-8") + "\n# one more line\n", encoding="utf-8")
-    before = place.git("status", "--porcelain")
-    place.run(*WITHOUT_RUN, "--temp", "-n", "dirty", "-S", "idf_alpha=2.0", "stopwords")
-    assert place.git("status", "--porcelain") == before
-    changed = place.git("diff", "main", place.experiments()["dirty"])
-    assert all(line in changed for line in ("+seed: 43", "+idf_alpha: 2.0", "+# one more line"))
     assert "`dvc repro` has not run" in place.make(*GATES, check=False).stdout
     place.restore()
     (place.folder / "README.md").write_text("Decides nothing.\n", encoding="utf-8")
@@ -97,18 +78,11 @@ def test_changes_that_are_not_committed_are_run_and_kept(moved, place):
     place.git("checkout", "-q", "README.md")
 
 
-def test_a_detached_head_keeps_its_experiments_and_git_needs_no_name(moved, place):
-    nameless = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+def test_a_detached_head_is_reported_on(place):
     place.git("checkout", "-q", "--detach")
-    place.git("config", "--remove-section", "user")
-    try:
-        assert place.repro() == set()
-        place.run(*WITHOUT_RUN, "--temp", "-n", "detached", "-S", "seed=44", "stopwords", **nameless)
-        assert place.of_experiment("detached", "params.yaml")["seed"] == 44
-        assert is_report(place.make(*GATES, check=False))
-    finally:
-        place.identify()
-        place.git("checkout", "-q", "main")
+    assert place.repro() == set()
+    assert is_report(place.make(*GATES, check=False))
+    place.git("checkout", "-q", "main")
 
 
 def test_a_shallow_clone_runs_and_says_what_it_cannot_do(small, tmp_path):

@@ -35,9 +35,8 @@ def test_decomposed_hangul_is_composed_but_an_id_is_the_collections(tmp_path):
         *((line, "not valid JSON") for line in (b'{"query": "a"', b"query", b'{"query": "\xff"}', b"[" * 100_000)),
         *((line, "key '.+' occurs twice") for line in (b'{"query": "a", "query": "b"}', b'{"m": {"a": 1, "a": 1}}')),
         *((line, "a JSON object is expected") for line in (b'["query"]', b"null")),
-        *((b'{"query": %s}' % value, "field 'query'") for value in (b'" \\t"', b"null", b"5", b'["a"]')),
+        *((b'{"query": %s}' % value, "field 'query'") for value in (b'" \\t"', b'"\\u3164"', b"null", b"5", b'["a"]')),
         (b"{}", "field 'query'"),
-        *((json.dumps({"query": mark}).encode(), "field 'query'") for mark in "\u200b\u3164\u115f\uffa0\ufffd\ue000"),
         (b'{"query": "a", "kind": "\\ud800"}', "field 'kind' holds half a character"),
     ],
 )
