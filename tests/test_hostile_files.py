@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from refused import message
 from tiny_export import write_tiny_export
 
-from kosplade.errors import UserError
 from kosplade.model.weights import load_trained
 from kosplade.params import load_params
 from kosplade.pretrained.dense import DenseEncoder
@@ -41,13 +41,6 @@ def mark(tmp_path) -> Iterator[Path]:
     assert not mark.exists()
 
 
-def line_of(action, *arguments, **options) -> str:
-    with pytest.raises(UserError) as error:
-        action(*arguments, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 def test_a_pickle_in_the_place_of_what_a_stage_wrote(tmp_path, mark, word_tokenizer):
     hostile = tmp_path / "model.safetensors"
     torch.save({"idf": Payload(mark), "document_frequency": Payload(mark)}, hostile)
@@ -62,7 +55,7 @@ def test_a_pickle_in_the_place_of_what_a_stage_wrote(tmp_path, mark, word_tokeni
         (load_trained, (tmp_path / "backbone", hostile), "Run: dvc repro -f train"),
         (load_teacher, (tmp_path,), "Run: dvc repro -f teacher"),
     ):
-        said = line_of(load, *arguments)
+        said = message(load, *arguments)
         assert said.startswith(str(tmp_path))
         assert said.endswith(remedy)
 
@@ -87,9 +80,9 @@ def test_a_model_of_somebody_else(tmp_path, mark, word_tokenizer, kind, monkeypa
     monkeypatch.setattr("builtins.input", lambda *_: "y")  # what a hasty user would answer to transformers' question
     folder = _hostile_model(tmp_path / "model", mark, word_tokenizer, kind)
     settings = load_params(ROOT / "params.yaml").teacher.model_copy(update={"name": str(folder)})
-    assert line_of(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}'")
-    assert line_of(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
+    assert message(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}'")
+    assert message(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
     lengths = {"max_query_length": 8, "max_document_length": 8, "batch_size": 1}
-    assert line_of(load_export, folder, **lengths).startswith(f"{folder}: ")
+    assert message(load_export, folder, **lengths).startswith(f"{folder}: ")
     if kind == "code":
-        assert line_of(load_tokenizer, folder).startswith(f"{folder}: ")
+        assert message(load_tokenizer, folder).startswith(f"{folder}: ")

@@ -35,10 +35,6 @@ def test_blocks_have_their_own_scales_and_the_last_may_be_cut():
     assert single(data, 1, 40).tolist() == [0.25] * 32 + [-2.0] * 8
 
 
-def test_plain_floats():
-    assert single(struct.pack("<3f", 1.5, -2.0, 0.0), 0, 3, before=b"\0").tolist() == [1.5, -2.0, 0.0]
-
-
 def hand_made_file() -> bytes:
     """Width 2, 1 layer, pieces <s> <pad> </s> <unk> 가; embedding rows are padded to 6; one f32 tensor."""
     pieces = ["<s>", "<pad>", "</s>", "<unk>", "가"]

@@ -14,10 +14,8 @@ from kosplade.tools.opensearch.__main__ import main
 
 
 def fails(match, command, *arguments, **options):
-    """The command line ends with one line."""
-    with pytest.raises(UserError, match=match) as caught:
+    with pytest.raises(UserError, match=match):
         run(command, *arguments, **options)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_url_that_does_not_answer(server, export):
