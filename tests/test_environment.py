@@ -15,11 +15,6 @@ from kosplade import environment
 SRC = Path(__file__).parents[1] / "src"
 
 
-def fresh(code: str, **variables: str) -> str:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC)} | variables
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
-
-
 def test_it_is_what_this_process_runs_on():
     found = environment.environment()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -36,7 +31,9 @@ def test_without_torch_threads_come_from_the_variable_and_nothing_heavy_is_impor
         "import sys; from kosplade.environment import environment; print(environment()['threads'], "
         "[name for name in ('torch', 'transformers', 'numpy') if name in sys.modules])"
     )
-    assert fresh(code, OMP_NUM_THREADS=wanted).strip() == f"{threads} []"
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": wanted}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"{threads} []"
 
 
 def test_a_package_that_is_not_there_is_said_to_be_none(monkeypatch):

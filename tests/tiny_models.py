@@ -3,17 +3,24 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 import torch
 from sentencepiece import sentencepiece_model_pb2
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
+from transformers import BertConfig, BertForMaskedLM, PretrainedConfig, PreTrainedTokenizerBase
 
 from kosplade.pretrained.unigram import unigram_tokenizer
 
 QUERIES = Path(__file__).parents[1] / "data/queries/train.jsonl"
 ROLES = {"bos": 0, "pad": 1, "eos": 2, "unk": 3}
 PIECES = 2000
+
+
+def tiny_config(kind: type[PretrainedConfig] = BertConfig, **changes: Any) -> PretrainedConfig:
+    """Of an encoder of 40 pieces, of which 1 is padding."""
+    sizes = {"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return kind(**sizes | {"intermediate_size": 16, "max_position_embeddings": 16, "pad_token_id": 1} | changes)
 
 
 def write_records(file: Path, count: int) -> None:
@@ -52,11 +59,10 @@ def write_tiny_model(folder: Path) -> None:
     """
     tokenizer = tiny_tokenizer()
     torch.manual_seed(0)
-    config = BertConfig(
+    config = tiny_config(
         vocab_size=len(tokenizer),
         hidden_size=32,
         num_hidden_layers=2,
-        num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=128,
         hidden_act="linear",

@@ -11,49 +11,31 @@ RUN = {WEIGHTS: "abc", "eval.test.ndcg10": 0.5, "sparsity.document_nnz": 100.0, 
 
 
 def test_leaves_of_nested_objects_and_lists():
-    assert dict(leaves({"a": {"b": 1, "c": [2.5, {"d": "x"}]}, "e": None, "f": 0})) == {
-        "a.b": 1,
-        "a.c.0": 2.5,
-        "a.c.1.d": "x",
-        "f": 0,
-    }
+    found = dict(leaves({"a": {"b": 1, "c": [2.5, {"d": "x"}]}, "e": None, "f": 0}))
+    assert found == {"a.b": 1, "a.c.0": 2.5, "a.c.1.d": "x", "f": 0}
 
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
-    [
-        (2.0, 2.0, 0),
-        (1.0, 2.0, 0.5),
-        (-2.0, 2.0, 2),
-        (0, 4, 1),
-        ("a", "a", 0),
-        ("a", "b", math.inf),
-        ("a", 1, math.inf),
-    ],
+    [(2.0, 2.0, 0), (1.0, 2.0, 0.5), (-2.0, 2.0, 2), ("a", "a", 0), ("a", "b", math.inf), ("a", 1, math.inf)],
 )
 def test_a_difference_is_relative_to_the_larger(one, other, expected):
     assert difference(one, other) == expected == difference(other, one)
 
 
-def test_equal_runs():
-    assert compare(RUN, dict(RUN)) == {
-        "weights": "equal",
-        "figures": 3,
-        "equal": 3,
-        "largest difference": "0",
-        "of": "",
-    }
-
-
-def test_the_figure_that_is_furthest_off_is_named():
-    other = RUN | {WEIGHTS: "abd", "sparsity.document_nnz": 99.0, "curves.2.loss": 3.0000003}
-    assert compare(RUN, other) == {
-        "weights": "differ",
-        "figures": 3,
-        "equal": 1,
-        "largest difference": "1.0e-02",
-        "of": "sparsity.document_nnz",
-    }
+@pytest.mark.parametrize(
+    ("change", "weights", "equal", "largest", "of"),
+    [
+        ({}, "equal", 3, "0", ""),
+        (
+            {WEIGHTS: "abd", "sparsity.document_nnz": 99.0, "curves.2.loss": 3.0000003},
+            *("differ", 1, "1.0e-02", "sparsity.document_nnz"),
+        ),
+    ],
+)
+def test_the_figure_that_is_furthest_off_is_named(change, weights, equal, largest, of):
+    expected = {"weights": weights, "figures": 3, "equal": equal, "largest difference": largest, "of": of}
+    assert compare(RUN, RUN | change) == expected
 
 
 def test_a_run_that_lacks_a_figure_is_an_error():

@@ -35,11 +35,11 @@ SMALL = {
 RECORDS = 160
 
 
-def make_small(folder: Path) -> Clone:
+def make_small(folder: Path, settings: dict[str, object] = SMALL) -> Clone:
     """Run the small pipeline in a new clone and commit it; the user's data and model are tracked as the README says."""
     clone = copy_of_working_tree(folder)
     clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
-    for key, value in SMALL.items():
+    for key, value in settings.items():
         clone.set(key, value)
     write_records(folder / "data/v24.0/train_mine.jsonl", RECORDS)
     write_tiny_model(folder / "data/models/tiny")

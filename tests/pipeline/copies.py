@@ -155,9 +155,10 @@ def ran(output: str) -> set[str]:
 
 
 def copy_of_working_tree(folder: Path) -> Clone:
-    """A clone of the repository with the files as they are now, committed."""
+    """A clone of the repository with the files as they are now, committed to `main` whatever branch they are on."""
     clone = Clone(folder)
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
+    subprocess.run(["git", "checkout", "-qB", "main"], cwd=folder, check=True)
     subprocess.run(["git", "rm", "-rq", "."], cwd=folder, check=True)
     listed = subprocess.run(
         ["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True

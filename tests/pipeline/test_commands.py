@@ -1,15 +1,11 @@
 """The commands of the training guide, each run as a user would: by make, in the small clone."""
 
-import json
 import os
 import re
 import signal
-import socket
-import urllib.request
-from contextlib import contextmanager
 
 import pytest
-from pipeline.copies import MAKE, ROOT, Clone, error_line, wait_for
+from pipeline.copies import MAKE, error_line, wait_for
 
 GUIDE = (
     *("setup", "prepare-v25-idf", "prepare-v25-stopwords", "prepare-v25-data", "train-v25-verify", "train-v25-quick"),
@@ -57,10 +53,6 @@ def test_a_log_that_is_not_there(small):
     assert "Run: make train-v25-bg" in error_line(small.make("logs-v25", check=False))
 
 
-def test_the_default_port_is_that_of_the_guide():
-    assert re.search(r"^PORT = 6006$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-
-
 # What takes longer
 
 
@@ -83,48 +75,18 @@ def test_the_background_training_says_where_it_is_and_outlives_its_shell(small):
     assert small.metrics() == before
 
 
-@contextmanager
-def running(clone: Clone, tmp_path, *arguments: str):
-    """A target that does not end by itself; what it has said."""
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("logs-v25", "loss 1.25"), ("tensorboard-v25", r"http://localhost:\d+"), ("monitor", r"\d[^\n]*\n[^\n]*\d")],
+)
+def test_a_target_that_goes_on_until_it_is_stopped(small, tmp_path, target, said):
+    (small.folder / "outputs/train_v25.log").write_text("loss 1.25\n")
     log = tmp_path / "log"
-    process = clone.start(*MAKE, *arguments, log=log)
+    process = small.start(*MAKE, target, "PORT=0", log=log)  # 0: any free one
     try:
-        yield log.read_text
+        wait_for(lambda: re.search(said, log.read_text()))
         assert process.poll() is None
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
-
-
-@pytest.mark.full
-def test_the_log_is_followed(small, tmp_path):
-    log = small.folder / "outputs/train_v25.log"
-    log.write_text("loss 1.25\n")
-    with running(small, tmp_path, "logs-v25") as said:
-        wait_for(lambda: "loss 1.25" in said())
-        with log.open("a") as out:
-            out.write("loss 0.75\n")
-        wait_for(lambda: "loss 0.75" in said())
-
-
-@pytest.mark.full
-def test_tensorboard_answers(small, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-
-    def runs() -> list[str]:
-        try:
-            with urllib.request.urlopen(f"http://localhost:{port}/data/runs", timeout=2) as answer:
-                return json.load(answer)
-        except OSError:
-            return []
-
-    with running(small, tmp_path, "tensorboard-v25", f"PORT={port}"):
-        wait_for(runs)
-
-
-@pytest.mark.full
-def test_the_monitor_goes_on_until_it_is_stopped(small, tmp_path):
-    with running(small, tmp_path, "monitor") as said:
-        wait_for(lambda: len(said().splitlines()) >= 3 and re.search(r"\d", said()))

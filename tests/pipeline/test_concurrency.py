@@ -1,4 +1,4 @@
-"""Several experiments at once, and a queue of which one is killed: each result is that of its own parameters.
+"""Two experiments at once: each result is that of its own parameters.
 
 `train.save_steps` decides nothing, so a run that changes it alone must end with the figures of the small clone.
 """
@@ -17,14 +17,12 @@ pytestmark = pytest.mark.full
 CURVES = "metrics/train/metrics.json"
 TRAIN = ("dvc", "exp", "run", "--single-item")
 RUNS = {"same": "train.save_steps=6", "other": "seed=7"}
-QUEUE = {"first": "seed=8", "killed": "seed=9", "last": "train.save_steps=2"}
 
 
 @pytest.fixture(scope="module")
 def copy(small, tmp_path_factory):
     copy = copy_of(small, tmp_path_factory.mktemp("concurrency") / "repository")
     yield copy
-    copy.run("dvc", "queue", "stop", "--kill", check=False)
     copy.end_processes()
 
 
@@ -32,19 +30,6 @@ def state(copy: Clone) -> dict[str, bytes]:
     """The workspace: what Git says of it, and the bytes of what a training writes."""
     files = [*copy.folder.glob("outputs/train_v25/*"), *copy.folder.glob("metrics/**/*.*")]
     return {str(path): path.read_bytes() for path in files} | {"git": copy.git("status", "--porcelain").encode()}
-
-
-def trainings(copy: Clone) -> dict[int, int]:
-    """Process ids of the trainings in copies that DVC has made, by the seed that they read."""
-    found = {}
-    for pid, command in copy.processes().items():
-        try:
-            params = Path(os.readlink(f"/proc/{pid}/cwd"), "params.yaml")
-            if "kosplade.stages.train" in command.split()[1:3] and params.exists():
-                found[int(re.search(r"^seed: (\d+)", params.read_text(), re.MULTILINE)[1])] = pid
-        except OSError:  # it ended while it was looked at
-            continue
-    return found
 
 
 def folder_in(log: Path) -> str | None:
@@ -55,7 +40,7 @@ def folder_in(log: Path) -> str | None:
 
 @pytest.fixture(scope="module")
 def together(copy, tmp_path_factory) -> dict:
-    """Two experiments at once. Both are held still in the middle of their training, while the rest of DVC is used."""
+    """Two experiments at once. Both are held still in the middle of their training, while a twin of one begins."""
     logs = tmp_path_factory.mktemp("logs")
     before = state(copy)
     running: dict[str, subprocess.Popen] = {}
@@ -69,8 +54,6 @@ def together(copy, tmp_path_factory) -> dict:
             os.killpg(process.pid, signal.SIGSTOP)
         seen["folders"] = [folder_in(logs / name) for name in RUNS]
         seen["twin"] = copy.run(*TRAIN, "--temp", "-n", "twin", "-S", RUNS["other"], "train", check=False)
-        seen["show"] = copy.run("dvc", "exp", "show", "--json", check=False)
-        seen["diff"] = copy.run("dvc", "metrics", "diff", "--all", "--json", "HEAD", check=False)
     finally:
         for process in running.values():
             os.killpg(process.pid, signal.SIGCONT)
@@ -100,37 +83,3 @@ def test_an_equal_run_at_the_same_time_is_refused_in_one_line(copy, together):
     assert "another process trains with these parameters" in line
     assert together["folders"][1] in line
     assert "twin" not in copy.experiments()
-
-
-def test_experiments_and_metrics_are_read_while_others_run(copy, together):
-    assert together["show"].returncode == together["diff"].returncode == 0
-    [now, *_] = json.loads(together["show"].stdout)
-    assert now["data"]["metrics"]["metrics/eval.json"]["data"] == copy.metrics()["eval.json"]
-    assert json.loads(together["diff"].stdout)["metrics/eval.json"]["documents"]["diff"] == 0
-
-
-def tasks(copy: Clone) -> dict[str, str]:
-    """What `dvc queue status` says of each: name and state."""
-    lines = copy.run("dvc", "queue", "status").stdout.splitlines()
-    return {words[1]: words[-1] for words in map(str.split, lines) if len(words) > 2 and words[1] in QUEUE}
-
-
-def test_one_of_a_queue_is_killed_and_the_others_are_as_if_it_had_never_been(copy, together):
-    before = state(copy)
-    for name, value in QUEUE.items():
-        copy.run(*TRAIN, "--queue", "-n", name, "-S", value, "train")
-    # The worker keeps the output of the command that starts it open: a pipe would be read until the queue is empty.
-    assert copy.start("dvc", "queue", "start", "-j", "1", log=copy.folder.parent / "log").wait(timeout=240) == 0
-    wait_for(lambda: 9 in trainings(copy))
-    os.kill(trainings(copy)[9], signal.SIGKILL)
-    wait_for(lambda: sum(one in {"Success", "Failed"} for one in tasks(copy).values()) == len(QUEUE))
-    assert tasks(copy) == {"first": "Success", "killed": "Failed", "last": "Success"}
-    assert {"first", "last"} <= set(copy.experiments())
-    assert "killed" not in copy.experiments()
-    assert state(copy) == before
-    assert copy.of_experiment("first", "params.yaml")["seed"] == 8
-    assert copy.of_experiment("last", CURVES) == json.loads((copy.folder / CURVES).read_text())
-    # It runs when it is asked for again.
-    copy.run(*TRAIN, "--temp", "-n", "killed", "-S", QUEUE["killed"], "train")
-    assert len({copy.of_experiment(name, CURVES)["loss"] for name in QUEUE}) == 3
-    assert list(copy.checkpoints.iterdir()) == []

@@ -5,7 +5,6 @@ import json
 import ir_measures
 import pytest
 from ir_measures import RR, nDCG
-from pipeline.copies import error_line
 
 from kosplade.retrieval.reference import BASELINES
 from kosplade.retrieval.served import WAYS
@@ -88,8 +87,3 @@ def test_what_the_report_reads_is_there(small):
     assert rows[0].split("\t") == ["max_ratio", "document_nnz", "index_bytes", "inference_free", "encoded"]
     sizes = [int(row.split("\t")[2]) for row in rows[1:]]
     assert sizes == sorted(sizes, reverse=True)
-
-
-def test_a_bad_folder_is_one_line_before_anything_is_encoded(small):
-    done = small.run(*BEIR, "--model", "nowhere", check=False)
-    assert "nowhere: not an exported model" in error_line(done)

@@ -3,15 +3,12 @@
 The first copy of the small clone lies under a path with blanks and Hangul and is in most of them.
 """
 
-import os
 import subprocess
-from pathlib import Path
 
 import pytest
 from pipeline.copies import Clone, copy_of, error_line
 
 pytestmark = pytest.mark.full
-WITHOUT_RUN = ("dvc", "exp", "run", "--single-item")  # the stage stopwords reads no parameter: nothing runs
 FRESH = ("--force", "--single-item", "--no-run-cache", "stopwords")
 CURRENT = "Data and pipelines are up to date."
 COMPARE = ("python", "-m", "kosplade.report.compare", "HEAD", "workspace")
@@ -69,28 +66,11 @@ def test_a_cache_under_hangul_is_refused_before_an_experiment_begins_in_a_copy(p
     assert "Running stage" not in done.stdout
 
 
-@pytest.fixture(scope="module")
-def moved(place, tmp_path_factory) -> Clone:
-    """The same place after that remedy."""
-    cache = tmp_path_factory.mktemp("moved") / "cache"
-    (place.folder / ".dvc/cache").rename(cache)
-    place.run("dvc", "cache", "dir", "--local", str(cache))
-    return place
+# A tree with changes, a detached head, a shallow clone
 
 
-# A tree with changes, a detached head, no name in Git, a shallow clone
-
-
-def test_changes_that_are_not_committed_are_run_and_kept(moved, place):
-    """By an experiment in a copy of the workspace; a report says that its figures are not those of the change."""
-    code = place.folder / "src/kosplade/stages/stopwords.py"
+def test_a_report_says_that_its_figures_are_not_those_of_a_change(place):
     place.set("seed", 43)
-    code.write_text(code.read_text(encoding="utf-8") + "\n# one more line\n", encoding="utf-8")
-    before = place.git("status", "--porcelain")
-    place.run(*WITHOUT_RUN, "--temp", "-n", "dirty", "-S", "idf_alpha=2.0", "stopwords")
-    assert place.git("status", "--porcelain") == before
-    changed = place.git("diff", "main", place.experiments()["dirty"])
-    assert all(line in changed for line in ("+seed: 43", "+idf_alpha: 2.0", "+# one more line"))
     assert "`dvc repro` has not run" in place.make(*GATES, check=False).stdout
     place.restore()
     (place.folder / "README.md").write_text("Decides nothing.\n", encoding="utf-8")
@@ -98,18 +78,11 @@ def test_changes_that_are_not_committed_are_run_and_kept(moved, place):
     place.git("checkout", "-q", "README.md")
 
 
-def test_a_detached_head_keeps_its_experiments_and_git_needs_no_name(moved, place):
-    nameless = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+def test_a_detached_head_is_reported_on(place):
     place.git("checkout", "-q", "--detach")
-    place.git("config", "--remove-section", "user")
-    try:
-        assert place.repro() == set()
-        place.run(*WITHOUT_RUN, "--temp", "-n", "detached", "-S", "seed=44", "stopwords", **nameless)
-        assert place.of_experiment("detached", "params.yaml")["seed"] == 44
-        assert is_report(place.make(*GATES, check=False))
-    finally:
-        place.identify()
-        place.git("checkout", "-q", "main")
+    assert place.repro() == set()
+    assert is_report(place.make(*GATES, check=False))
+    place.git("checkout", "-q", "main")
 
 
 def test_a_shallow_clone_runs_and_says_what_it_cannot_do(small, tmp_path):
@@ -126,12 +99,7 @@ def test_a_shallow_clone_runs_and_says_what_it_cannot_do(small, tmp_path):
     assert f"Base: {before[:7]}" in shallow.make("pr-report", f"BASE={before}", check=False).stdout
 
 
-# Line ends, a folder of a larger repository, no Git
-
-
-def test_a_clone_with_line_ends_of_windows_is_current(small, tmp_path):
-    clone = copy_of(small, tmp_path / "repository", "-c", "core.autocrlf=true")
-    assert CURRENT in clone.make("check-lock").stdout
+# A folder of a larger repository, no Git
 
 
 def test_a_folder_of_a_monorepo_is_current_and_compares(small, tmp_path):
@@ -162,7 +130,7 @@ def test_without_git_one_line_says_what_to_run_and_the_pipeline_runs(small, tmp_
     assert clone.repro(*FRESH) == {"stopwords"}
 
 
-# The user's name and umask
+# The user's name for it
 
 
 def test_a_version_in_hangul_is_found_by_make(small, tmp_path):
@@ -172,68 +140,3 @@ def test_a_version_in_hangul_is_found_by_make(small, tmp_path):
     assert "Running stage" not in clone.make("convert-v25-hf").stdout
     out = clone.make("eval-beir", "DIR=data/prepared", "OPTIONS=--split val --max-document-length 48").stdout
     assert "금융-v1.encoded" in out
-
-
-def test_files_are_readable_for_others(small, tmp_path):
-    """What a stage writes: DVC makes links of it that nobody may write."""
-    clone = copy_of(small, tmp_path / "repository")
-    clone.run("bash", "-c", "umask 022 && python -m kosplade.stages.backbone")
-    modes = {oct(path.stat().st_mode & 0o777) for path in (clone.folder / "data/backbone").iterdir()}
-    assert modes == {"0o644"}
-
-
-# A home, then a cache of DVC's that takes nothing
-
-
-@pytest.fixture
-def mounted(tmp_path):
-    """A function that mounts something over a folder until the test ends."""
-    done: list[Path] = []
-
-    def mount(folder: Path, *options: str) -> None:
-        if subprocess.run(["mount", *options, str(folder)], capture_output=True).returncode:
-            pytest.skip("this user may not mount")
-        if folder not in done:  # else only mounted anew, with other options
-            done.append(folder)
-
-    yield mount
-    for folder in reversed(done):
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_home_that_cannot_be_written_names_the_variables(small, tmp_path, mounted):
-    mounted(tmp_path, "-t", "tmpfs", "-o", "ro", "tmpfs")
-    home = {"HOME": str(tmp_path), "KOSPLADE_CHECKPOINTS": "", "KOSPLADE_CACHE": ""}
-    assert "KOSPLADE_CHECKPOINTS" in error_line(small.run("python", "-m", "kosplade.stages.train", check=False, **home))
-    small.set("data.source", "embedded")
-    done = small.run("python", "-m", "kosplade.stages.prepare", check=False, **home)
-    small.git("checkout", "-q", "params.yaml")
-    assert "KOSPLADE_CACHE" in error_line(done)
-
-
-def test_a_read_only_cache_gives_what_it_has_and_takes_nothing(place, mounted):
-    cache = Path(place.run("dvc", "cache", "dir").stdout.strip())
-    mounted(cache, "--bind", str(cache))
-    mounted(cache, "-o", "remount,bind,ro")
-    (place.folder / "outputs/idf_weights/xlmr_v25_idf.pt").unlink()
-    place.run("dvc", "checkout", "-q")
-    assert place.repro() == set()
-    place.run(*COMPARE)
-    line = error_line(place.run("dvc", "repro", *FRESH, check=False))
-    assert f"Read-only file system: '{cache}" in line
-
-
-def test_a_full_disk_of_the_cache_is_one_line_and_the_same_command_goes_on(place, mounted, tmp_path):
-    """The out is there and not recorded; with space again the stage is run again and recorded."""
-    mounted(tmp_path, "-t", "tmpfs", "-o", "size=4k", "tmpfs")
-    config = place.folder / ".dvc/config.local"
-    before = config.read_text()
-    place.run("dvc", "cache", "dir", "--local", str(tmp_path))
-    try:
-        done = place.run("dvc", "repro", *FRESH, check=False)
-        assert "No space left on device" in done.stderr
-        assert "Traceback" not in done.stderr
-        subprocess.run(["mount", "-o", "remount,size=4m", str(tmp_path)], check=True)
-        assert place.repro(*FRESH) == {"stopwords"}
-    finally:
-        config.write_text(before)

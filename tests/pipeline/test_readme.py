@@ -3,11 +3,8 @@
 import ast
 import importlib.util
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -31,10 +28,10 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list:
+def blocks(language: str, *before: object) -> list:
     """Every block of a language in all documents, with the document and its first line as its name."""
     return [
-        pytest.param(body, id=f"{name}: {body.splitlines()[0]}")
+        pytest.param(*before, body, id=f"{name}: {body.splitlines()[0]}")
         for name in DOCUMENTS
         for found, _, body in BLOCK.findall(text_of(name))
         if found == language
@@ -90,14 +87,10 @@ def parameters() -> set[str]:
     }
 
 
-@cache
-def help_of(*program: str) -> str:
-    environment = os.environ | {"PYTHONPATH": "src:tests"}
-    done = subprocess.run(
-        [sys.executable, *program, "--help"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def options_of(program: Path) -> set[str]:
+    """The options that a program's text names, or that of what it shares with others."""
+    shared = [ROOT / "benchmarks/measure.py", ROOT / "src/kosplade/tools/options.py"]
+    return {option for file in (program, *shared) for option in re.findall(r'"(--[a-z-]+)"', file.read_text("utf-8"))}
 
 
 def check(command: list[str]) -> None:
@@ -114,16 +107,13 @@ def check(command: list[str]) -> None:
         for setting in getattr(options, "set_param", None) or []:
             assert setting.split("=")[0] in parameters(), command
     elif name == "python":
+        program = ROOT / arguments[0]
         if arguments[0] == "-m":
-            assert importlib.util.find_spec(arguments[1]), command
-            program, rest = arguments[:2], arguments[2:]
-        else:
-            assert (ROOT / arguments[0]).exists(), command
-            program, rest = arguments[:1], arguments[1:]
-        wanted = {a.split("=")[0] for a in rest if a.startswith("--")}
-        if wanted:
-            sub_command = rest[:1] if re.fullmatch(r"[a-z]+", rest[0]) else []
-            assert wanted <= set(re.findall(r"--[a-z-]+", help_of(*program, *sub_command))), command
+            found = importlib.util.find_spec(arguments[1])
+            assert found, command
+            main = Path(found.origin).with_name("__main__.py")
+            program = main if found.submodule_search_locations and main.exists() else Path(found.origin)
+        assert {a.split("=")[0] for a in arguments if a.startswith("--")} <= options_of(program), command
     else:
         assert name in OTHERS, command
 
@@ -155,21 +145,16 @@ def test_commands_and_parameters_in_the_text_exist(name):
             assert found[1] in parameters(), span
 
 
-@pytest.mark.parametrize("body", blocks("python"))
-def test_python_is_python(body):
-    ast.parse(body)
-
-
-@pytest.mark.parametrize("body", blocks("json"))
-def test_json_is_json(body):
-    json.loads(body)
+@pytest.mark.parametrize(("parse", "body"), [*blocks("python", ast.parse), *blocks("json", json.loads)])
+def test_other_blocks_are_of_their_language(parse, body):
+    parse(body)
 
 
 @pytest.mark.parametrize("body", blocks("mermaid"))
 def test_the_drawn_pipeline_is_that_of_dvc_yaml(body):
-    stages = yaml.safe_load(text_of("dvc.yaml"))["stages"]
+    stages, kinds = yaml.safe_load(text_of("dvc.yaml"))["stages"], ("outs", "metrics", "plots")
     outs = {
-        name: {key for kind in ("outs", "metrics", "plots") for out in stage.get(kind, []) for key in path(out)}
+        name: {out if isinstance(out, str) else next(iter(out)) for kind in kinds for out in stage.get(kind, [])}
         for name, stage in stages.items()
     }
     drawn = set()
@@ -181,10 +166,6 @@ def test_the_drawn_pipeline_is_that_of_dvc_yaml(body):
                     assert outs[source] & set(stages[target]["deps"]), (source, target)
                     drawn |= {source, target}
     assert drawn == set(stages)
-
-
-def path(out: str | dict) -> list[str]:
-    return [out] if isinstance(out, str) else list(out)
 
 
 @pytest.mark.parametrize("name", [*DOCUMENTS, "CHANGELOG.md"])
@@ -208,15 +189,12 @@ def test_the_first_table_holds_the_committed_figures(name):
     header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[:7]
     measures = {title: key for key, title in QUALITY.items()}
     columns = [(place, measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
-    figures = [of for of in json.loads(text_of("metrics/eval.json"))["test"].values() if "ndcg10" in dict_of(of)]
+    test = json.loads(text_of("metrics/eval.json"))["test"]
+    figures = [of for of in test.values() if isinstance(of, dict) and "ndcg10" in of]
     assert len(columns) >= 2
     for row, system in zip(rows, figures, strict=True):
         shown = [row.strip("| ").split(" | ")[place] for place, _ in columns]
         assert shown == [f"{system[key]:.3f}" for _, key in columns], row
-
-
-def dict_of(value: object) -> dict:
-    return value if isinstance(value, dict) else {}
 
 
 @pytest.mark.full

@@ -1,43 +1,21 @@
 """The embedded model and teacher, cut down to one layer and a few steps: what the README promises, end to end."""
 
-import hashlib
-import json
-
 import pytest
 import torch
-from pipeline.copies import Clone, copy_of_working_tree, stages
+from pipeline.conftest import SMALL, make_small
+from pipeline.copies import Clone
 from sentence_transformers import SparseEncoder
-from tiny_models import write_records
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 pytestmark = pytest.mark.full
-CUT = {
-    "model.num_layers": 1,
-    "model.max_query_length": 24,
-    "model.max_document_length": 48,
-    "data.source": "user",
-    "data.val_queries": 24,
-    "teacher.max_length": 32,
-    "train.max_steps": 12,
-    "train.batch_size": 8,
-    "train.sampled_pieces": 256,
-    "train.logging_steps": 2,
-    "verify.samples": 48,
-    "eval.sparsity_documents": 24,
-}
+OWN = {"lambda_flops", "model.name", "teacher.name", "train.learning_rate", "export.opensearch"}  # of params.yaml
 QUERY = "연구개발비를 어떻게 정산합니까?"
 
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Clone:
-    clone = copy_of_working_tree(tmp_path_factory.mktemp("real") / "repository")
-    clone.run("dvc", "config", "--local", "cache.type", "hardlink,copy")
-    for key, value in CUT.items():
-        clone.set(key, value)
-    write_records(clone.folder / "data/v24.0/train_mine.jsonl", 160)
-    assert clone.repro() == set(stages())
-    clone.commit("real run")
-    return clone
+    settings = {key: value for key, value in SMALL.items() if key not in OWN}
+    return make_small(tmp_path_factory.mktemp("real") / "repository", settings)
 
 
 def test_it_learns_and_masks_the_pieces_of_the_guide(real):
@@ -59,16 +37,6 @@ def test_transformers_and_sentence_transformers_load_the_export(real):
     assert weights_V.max() > 0
     theirs_V = SparseEncoder(str(folder), device="cpu").encode_document([QUERY], convert_to_sparse_tensor=False)[0]
     torch.testing.assert_close(theirs_V, weights_V, rtol=1e-3, atol=1e-3)
-
-
-def test_what_opensearch_needs_is_written(real):
-    folder = real.folder / "huggingface/v25/best/opensearch"
-    for name in ("document_model", "query_model"):
-        config = json.loads((folder / f"{name}.json").read_text())
-        data = (folder / f"{name}.zip").read_bytes()
-        assert config["model_content_size_in_bytes"] == len(data)
-        assert config["model_content_hash_value"] == hashlib.sha256(data).hexdigest()
-    assert "카드 결제 취소" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_two_trainings_share_the_frozen_embeddings_in_the_cache(real):

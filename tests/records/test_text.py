@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from kosplade.records.text import Overlap, Seen, bigrams, clean, is_prose, passages, sentences, text_id
+from kosplade.records.text import Overlap, Seen, bigrams, clean, is_blank, is_prose, passages, sentences, text_id
 
 
 def test_ids_do_not_depend_on_unicode_form_or_spacing():
@@ -12,6 +12,14 @@ def test_ids_do_not_depend_on_unicode_form_or_spacing():
     assert text_id(unicodedata.normalize("NFD", text)) == text_id(text) == text_id(f" {text}\u200b\n")
     assert len(text_id(text)) == 16
     assert text_id(text) != text_id(text + "가")
+
+
+UNSEEN = " \t\r\n\u3000\u00a0\u200b\u200d\u202e\u00ad\ufeff\0\x07\x1c\x85\u2028\u3164\u115f\uffa0\ufffd\ue000"
+
+
+def test_what_cannot_be_seen_is_blank():
+    assert all(map(is_blank, ["", *UNSEEN, UNSEEN]))
+    assert not any(is_blank(UNSEEN + seen) for seen in ("가", "é", ".", "\u1112", "\uffa1", "😀"))
 
 
 def test_cleaning_removes_invisible_characters_and_runs_of_space():

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.retrieval import cost
@@ -33,15 +32,9 @@ def test_serving_cost():
     }
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """Three calls that take 1, 4 and 2 seconds."""
-    times = iter([0, 1, 10, 14, 20, 22])
+def test_speed_is_that_of_the_median_call(monkeypatch):
+    times = iter([0, 1, 10, 14, 20, 22])  # three calls that take 1, 4 and 2 seconds
     monkeypatch.setattr(cost, "time", SimpleNamespace(perf_counter=lambda: next(times)))
-
-
-@pytest.mark.usefixtures("clock")
-def test_speed_is_that_of_the_median_call():
     calls = []
     assert speed(lambda: calls.append(1), num_queries=10) == 5.0
     assert len(calls) == 3

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from refused import message
 
 from kosplade.errors import UserError
 from kosplade.records.bm25 import count_terms
@@ -98,27 +99,20 @@ def test_a_text_is_encoded_once_where_it_first_stands_and_in_chunks(tmp_path, mo
     assert counts.toarray().tolist() == [[float(numbers[text] == term) for term in range(5)] for text in ordered]
 
 
-def message(action) -> str:
-    with pytest.raises(UserError) as error:
-        action()
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 @pytest.mark.parametrize("name", ["queries_ids.npy", "documents.npy", "documents_indices.npy", "terms.npy"])
 def test_a_missing_or_damaged_file(folder, name):
     path = folder / name
     for damaged in (path.read_bytes()[:-1], b""):
         path.write_bytes(damaged)
-        text = message(lambda: load_teacher(folder))
+        text = message(load_teacher, folder)
         assert text.startswith(f"{path} cannot be read (")
         assert text.endswith("Run: dvc repro -f teacher")
     path.unlink()
-    assert message(lambda: load_teacher(folder)) == f"{folder} has no teacher vectors. Run: dvc repro teacher"
+    assert message(load_teacher, folder) == f"{folder} has no teacher vectors. Run: dvc repro teacher"
 
 
 def test_files_of_different_texts(folder):
     save_rows(folder, "documents", count_terms([["x"]], {"x": 0}, grow=False))
-    assert "the dense and the lexical teacher differ in texts. Run: " in message(lambda: load_teacher(folder))
+    assert "the dense and the lexical teacher differ in texts. Run: " in message(load_teacher, folder)
     np.save(folder / "queries_ids.npy", text_numbers(["q2"]))
-    assert "queries_ids.npy and queries.npy differ in length. Run: " in message(lambda: load_teacher(folder))
+    assert "queries_ids.npy and queries.npy differ in length. Run: " in message(load_teacher, folder)

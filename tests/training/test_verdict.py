@@ -11,14 +11,6 @@ def rows(losses, ratio=5.0):
     return [{"loss_without_flops": x, "semantic_ratio": ratio, "stopword_activation": 0.1} for x in losses]
 
 
-def settings(**changes):
-    values = {}
-    for key, value in changes.items():
-        group, _, name = key.partition("__")
-        values[group] = values.get(group, getattr(PARAMS, group)).model_copy(update={name: value})
-    return PARAMS.model_copy(update=values)
-
-
 def noisy(start, stop, steps, seed=0):
     return np.linspace(start, stop, steps) + np.random.default_rng(seed).normal(0, 0.3, steps)
 
@@ -55,10 +47,10 @@ def test_enough_steps_must_fall():
     assert "in 60 steps" in error
 
 
-def test_the_remedy_names_what_is_too_small():
-    losses = np.linspace(1, 2, 30)
-    assert "Raise train.max_steps" in judge(rows(losses), settings(train__max_steps=30)).error
-    assert "Raise verify.epochs" in judge(rows(losses), settings(train__max_steps=-1)).error
+@pytest.mark.parametrize(("max_steps", "remedy"), [(30, "Raise train.max_steps"), (-1, "Raise verify.epochs")])
+def test_the_remedy_names_what_is_too_small(max_steps, remedy):
+    params = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"max_steps": max_steps})})
+    assert remedy in judge(rows(np.linspace(1, 2, 30)), params).error
 
 
 def test_with_the_mask_semantic_pieces_must_lead():

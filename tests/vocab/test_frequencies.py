@@ -47,15 +47,6 @@ def test_a_text_without_a_piece_is_a_document_and_no_text_is_none(tokenizer):
     np.testing.assert_allclose(frequencies.idf(), np.log(2), rtol=1e-6)
 
 
-def test_shards_add_up_to_the_bit(tokenizer):
-    texts = [f"{place} {number}번 출구에서 만나요" for place in ("서울", "부산", "대구") for number in range(30)]
-    whole = count(tokenizer, texts)
-    summed = count(tokenizer, texts[:41]) + count(tokenizer, texts[41:])
-    assert summed.documents == whole.documents == 90
-    np.testing.assert_array_equal(summed.counts_V, whole.counts_V)
-    assert summed.idf().tobytes() == whole.idf().tobytes()
-
-
 def test_a_count_is_exact_where_float32_is_not():
     # 2^24 + 1 documents: float32 would drop the 1. df = N - 1: ln(1 + 1.5 / (N - .5)) = 8.94e-8.
     documents = (1 << 24) + 1

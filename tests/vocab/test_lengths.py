@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_models import tiny_config
 from transformers import (
     BertConfig,
     BertModel,
@@ -14,11 +15,6 @@ from transformers import (
 
 from kosplade.errors import UserError
 from kosplade.vocab.lengths import check_length, readable_pieces
-
-TINY = {
-    **{"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2},
-    **{"intermediate_size": 16, "pad_token_id": 1},
-}
 
 
 @pytest.mark.parametrize(
@@ -38,8 +34,8 @@ def test_the_limit_of_a_configuration(config, expected):
 @pytest.mark.parametrize(
     "encoder",
     [
-        BertModel(BertConfig(**TINY, max_position_embeddings=12)),
-        XLMRobertaModel(XLMRobertaConfig(**TINY, max_position_embeddings=14)),
+        BertModel(tiny_config(max_position_embeddings=12)),
+        XLMRobertaModel(tiny_config(XLMRobertaConfig, max_position_embeddings=14)),
     ],
 )
 def test_one_piece_more_than_the_limit_fails(encoder):

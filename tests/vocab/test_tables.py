@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from refused import message
 
-from kosplade.errors import UserError
 from kosplade.vocab.frequencies import DocumentFrequencies
 from kosplade.vocab.tables import load_idf, load_mask, save_idf, save_mask
 
@@ -23,13 +23,6 @@ def idf(tmp_path):
 def mask(tmp_path):
     save_mask(tmp_path / "mask.pt", np.array([True, False, True]))
     return tmp_path / "mask.pt"
-
-
-def message(load, path, size=3) -> str:
-    with pytest.raises(UserError) as error:
-        load(path, size)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_idf_comes_back_to_the_bit(idf):
@@ -56,14 +49,14 @@ def test_missing_files_and_those_of_another_vocabulary(idf, mask, tmp_path):
         said = message(load, path, 4)
         assert said.startswith(f"{path}: has 3 pieces, ")
         assert said.endswith(f"Run: make prepare-v25-{stage}")
-        assert message(load, tmp_path / "absent.pt").endswith(f"not found. Run: make prepare-v25-{stage}")
+        assert message(load, tmp_path / "absent.pt", 3).endswith(f"not found. Run: make prepare-v25-{stage}")
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"not torch"])
 def test_damaged_files(idf, mask, damage):
     for load, path, stage in ((load_idf, idf, "idf"), (load_mask, mask, "stopwords")):
         path.write_bytes(damage(path.read_bytes()))
-        text = message(load, path)
+        text = message(load, path, 3)
         assert text.startswith(f"{path}: cannot be read (")
         assert text.endswith(f"Run: make prepare-v25-{stage}")
 
@@ -75,6 +68,6 @@ def test_damaged_files(idf, mask, damage):
 def test_tables_of_another_shape(idf, mask, change):
     torch.save(torch.load(idf, weights_only=True) | change, idf)
     for load, path, stage in ((load_idf, idf, "idf"), (load_idf, mask, "idf"), (load_mask, idf, "stopwords")):
-        assert message(load, path) == (
+        assert message(load, path, 3) == (
             f"{path}: does not hold a table of the vocabulary. Run: make prepare-v25-{stage}"
         )

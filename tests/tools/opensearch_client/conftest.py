@@ -7,8 +7,14 @@ from tiny_export import write_tiny_export
 from tools.opensearch_client.server import Server
 
 from kosplade.tools.opensearch import connection
+from kosplade.tools.opensearch.__main__ import main
 
 DOCUMENTS = [f"w{5 + i % 35} w{5 + i * 7 % 35} w{5 + i * 11 % 35}" for i in range(30)]
+
+
+def run(command, server, export, *options, url=None, index="docs"):
+    """The command line, with the server and the model of a test."""
+    main([command, "--url", url or server.url, "--index", index, "--model", str(export), *map(str, options)])
 
 
 @pytest.fixture

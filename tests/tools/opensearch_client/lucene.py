@@ -8,7 +8,6 @@ import numpy as np
 
 MIN_NORMAL = 1.17549435e-38
 MAX_CLAUSES = 1024  # of a query: indices.query.bool.max_clause_count
-MAX_FREQUENCY = 2**31 - 1  # of all features of a document together
 TYPES = {
     "rank_features": set(),
     "text": {"index"},
@@ -31,14 +30,9 @@ def need(is_right: bool, reason: str, kind: str = "illegal_argument_exception", 
         raise Refused(status, kind, reason)
 
 
-def frequency(weight: float) -> int:
-    """FeatureField: `floatToIntBits >> 15` is stored as a term frequency."""
-    return int(np.float32(weight).view(np.uint32) >> np.uint32(15))
-
-
 def kept(weight: float) -> float:
-    """What a feature of that weight counts."""
-    return float(np.uint32(frequency(weight) << 15).view(np.float32))
+    """What a feature of that weight counts: FeatureField stores `floatToIntBits >> 15` as a term frequency."""
+    return float((np.float32(weight).view(np.uint32) >> 15 << 15).view(np.float32))
 
 
 def is_float(number: object) -> bool:
@@ -59,7 +53,7 @@ class Index:
 
     def put(self, document_id: str, source: dict) -> None:
         need(0 < len(document_id.encode()) <= 512, "id is too long", "action_request_validation_exception")
-        properties, features, length = self.mappings["properties"], {}, 0
+        properties, features = self.mappings["properties"], {}
         for name, value in source.items():
             need(name in properties, f"[{name}] is not allowed", "strict_dynamic_mapping_exception")
             if properties[name]["type"] != "rank_features":
@@ -71,8 +65,6 @@ class Index:
                 need(is_float(weight), f"featureValue must be finite, got: {weight}")
                 need(np.float32(weight) >= MIN_NORMAL, f"featureValue must be a positive normal float, got: {weight}")
                 features[f"{name}.{feature}"] = kept(weight)
-                length += frequency(weight)
-            need(length <= MAX_FREQUENCY, f'too many tokens for field "{name}"')
         for held in (self.sources, self.features):  # an updated document comes last: ties are in that order
             held.pop(document_id, None)
         self.sources[document_id], self.features[document_id] = source, features

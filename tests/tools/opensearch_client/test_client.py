@@ -6,21 +6,16 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from tiny_export import write_tiny_export
-from tools.opensearch_client.conftest import DOCUMENTS
+from tools.opensearch_client.conftest import DOCUMENTS, run
 
 from kosplade.errors import UserError
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.opensearch import indexing
-from kosplade.tools.opensearch.__main__ import main
 from kosplade.tools.opensearch.features import kept_weights
 
 QUERIES = {"질문 1 (100%)": "w5 w9", "q2": "w30 w8 w7", "q3": "w7", "q4": "w39 w12 w20 w33"}
-
-
-def run(command, server, export, *options):
-    main([command, "--url", server.url, "--index", "docs", "--model", str(export), *map(str, options)])
 
 
 @pytest.mark.parametrize("way", ["inference_free", "encoded"])

@@ -116,21 +116,6 @@ def test_a_query_has_1024_clauses_at_most(call):
         own(sources).search(request_body(query_1V, 1, []))
 
 
-def test_a_document_has_about_66_000_weights_at_most(call):
-    most = (2**31 - 1) // lucene.frequency(1.0)
-    assert most == 66_052
-    features = {feature_name(id_): 1.0 for id_ in range(most)}
-    assert to_features(csr_matrix(np.ones((1, most), dtype=np.float32)), "document 'd'") == features
-    own([("d", features)])
-    call(real_lucene.build, "most", [("d", features)], 1)
-    with pytest.raises(UserError, match="document 'd': the model gives 66053 weights, more than"):
-        to_features(csr_matrix(np.ones((1, most + 1), dtype=np.float32)), "document 'd'")
-    with pytest.raises(lucene.Refused, match="too many tokens for field"):
-        own([("d", features | {"more": 1.0})])
-    with pytest.raises(LuceneError, match="too many tokens for field"):
-        call(real_lucene.build, "more", [("d", features | {"more": 1.0})], 1)
-
-
 def test_a_document_that_is_indexed_again_comes_last_among_equals(call):
     sources = [(document_id, {"p1": 1.0}) for document_id in ("a", "b", "c", "a")]
     body = request_body(csr_matrix(np.float32([[0, 2]])), 10, [])
