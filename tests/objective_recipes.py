@@ -12,6 +12,7 @@ D = torch.float64
 OFF = LossParams(
     idf_weighting=True,
     stopword_mask=True,
+    functional_penalty=1.0,
     idf_prior=0.0,
     infonce_inference_free=0.0,
     infonce_encoded=0.0,

@@ -27,18 +27,18 @@ class Counting:
     floor_per_idf: float = 0.0
     query_idf: float = 0.0
 
-    @classmethod
-    def of_recipe(cls, params: Params, tables: Tables) -> "Counting":
-        """As params.yaml says; V24 knows no IDF, so it has neither floor nor IDF in its queries."""
-        own = params.occurrences
-        has_idf = float(params.loss.idf_weighting)
-        return cls(
-            k1=own.k1,
-            b=own.b,
-            mean_length=tables.mean_length,
-            floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
-            query_idf=has_idf * own.query_idf,
-        )
+
+def counting_of(params: Params, tables: Tables) -> Counting:
+    """As params.yaml says; V24 knows no IDF, so it has neither a floor nor IDF in its queries."""
+    own = params.occurrences
+    has_idf = float(params.loss.idf_weighting)
+    return Counting(
+        k1=own.k1,
+        b=own.b,
+        mean_length=tables.mean_length,
+        floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
+        query_idf=has_idf * own.query_idf,
+    )
 
 
 class Occurrences(nn.Module):

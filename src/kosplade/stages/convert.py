@@ -9,7 +9,7 @@ from kosplade.export.opensearch import write_opensearch
 from kosplade.export.origins import base_of, training_of
 from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
 from kosplade.files import read_json, read_yaml, replacing
-from kosplade.model import Counting
+from kosplade.model.occurrences import counting_of
 from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, METRICS, PREPARED, SOURCES, export_folder, train_folder
@@ -45,7 +45,7 @@ def body(params: Params) -> str:
     expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
     folder = export_folder(params.version)
     with replacing(folder) as target:
-        write_folder(encoder, tokenizer, unserved_V, query_weight_V, Counting.of_recipe(params, tables), target)
+        write_folder(encoder, tokenizer, unserved_V, query_weight_V, counting_of(params, tables), target)
         write_sentence_transformers(
             target,
             query_weight_V,

@@ -11,7 +11,8 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback, TrainingArgum
 from transformers.utils import logging
 
 from kosplade.errors import UserError
-from kosplade.model import Counting, Occurrences, SparseEncoder
+from kosplade.model import Occurrences, SparseEncoder
+from kosplade.model.occurrences import counting_of
 from kosplade.params import Params, TrainParams
 from kosplade.paths import BACKBONE, IDF, TEACHER, TRIPLETS
 from kosplade.records.arrow import open_triplets
@@ -121,7 +122,7 @@ def build_trainer(
     )
     # Several GPUs need a launcher, one process each: transformers would otherwise cut every batch up among threads.
     arguments._n_gpu = min(arguments.n_gpu, 1)
-    counting = Counting.of_recipe(params, tables)
+    counting = counting_of(params, tables)
     objective = Objective(params, tables, query_idf=counting.query_idf)
     return SparseTrainer(
         model=TwoTower(encoder, Occurrences(counting, objective.query_weight_V)),
