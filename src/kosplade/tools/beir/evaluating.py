@@ -21,13 +21,11 @@ from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table,
 from kosplade.retrieval.search import to_run, without_own
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
-from kosplade.tools.approximate import INSTALL, ApproximateIndex, approximate_cost, is_available
 from kosplade.tools.options import make_folder
 from kosplade.tools.recounting import recounted_weights
 
 SPEED_DEPTH = 10  # documents that a query asks for where speeds are taken
-SPEEDS = {"documents_a_second": "documents/s", "queries_a_second": "queries/s, exact"}
-APPROXIMATE = {"approximate_queries_a_second": "queries/s, Seismic", "recall10": "its recall@10"}
+SPEEDS = {"documents_a_second": "documents/s", "queries_a_second": "queries/s"}
 
 Systems = dict[str, tuple[Found, dict[str, float]]]  # what each found, and its speeds: none of a baseline
 
@@ -86,8 +84,6 @@ def _search(
     depth = params.eval.depth + 1  # one more, as one may go
     systems: Systems = {}
     pieces: dict[str, list[list[int]]] = {}
-    if not is_available():
-        say("beir", f"approximate search is left out: {INSTALL}")
     for name, folder in names.items():
         model = _load(folder, options, params)
         model.encoder.to_fastest()
@@ -125,20 +121,12 @@ def _of_model(
     started = time.perf_counter()
     documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
     documents_a_second = len(collection.documents) / (time.perf_counter() - started)
-    index = ApproximateIndex(documents_NV) if is_available() else None
     for way, queries_QV in queries.items():
         found = sparse_found(queries_QV, documents_NV, depth)
         speed = {
             "documents_a_second": documents_a_second,
             "queries_a_second": exact_speed(queries_QV, documents_NV, SPEED_DEPTH),
         }
-        if index:
-            approximate = approximate_cost(found.ids_QK, queries_QV, index)
-            speed |= {
-                "approximate_queries_a_second": approximate["queries_a_second"],
-                "approximate_index_bytes": approximate["index_bytes"],
-                "recall10": approximate["recall10"],
-            }
         yield way, found, speed
 
 
@@ -168,9 +156,8 @@ def _write(options: argparse.Namespace, collection: Collection, params: Params, 
     write_json(output / f"{options.split}.json", figures)
 
     quality = [{"": name} | quality_cells(figures[name]) for name in systems]
-    shown = SPEEDS | APPROXIMATE if is_available() else SPEEDS
     cost = [
-        {"": name} | cost_cells(found.cost) | {title: speed.get(key) for key, title in shown.items()}
+        {"": name} | cost_cells(found.cost) | {title: speed.get(key) for key, title in SPEEDS.items()}
         for name, (found, speed) in systems.items()
     ]
     tested = [
@@ -186,7 +173,7 @@ def _write(options: argparse.Namespace, collection: Collection, params: Params, 
             f"BM25: Lucene's, k1 {params.eval.bm25_k1}, b {params.eval.bm25_b}; dense: {params.teacher.name}.",
             format_table(tested, ["difference", *QUALITY.values()]),
             f"Paired randomisation tests, p after Holm's correction over the {len(tested)} of a measure.",
-            format_table(cost, ["", *COSTS.values(), *shown.values()]),
+            format_table(cost, ["", *COSTS.values(), *SPEEDS.values()]),
             f"Runs in TREC format and every figure: {output}",
         ]
     )
