@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
+from kosplade.report.page.charts import Bins, Line, histogram, line_chart
 from kosplade.report.page.scales import nice_ticks, tick_labels
 
 LABELS = {"title": "Loss by step", "x_label": "step", "y_label": "loss"}
@@ -83,7 +83,6 @@ def test_a_line_breaks_where_a_value_is_not_finite(broken):
         line_chart([], **LABELS),
         line_chart([Line("v25", "new", [(1, math.nan)])], **LABELS),
         histogram([Bins("v25", "new", [], [])], **LABELS),
-        interval_chart([], title="Loss by step", x_label="step"),
     ],
 )
 def test_a_chart_without_figures_says_so(svg):
@@ -152,27 +151,11 @@ def test_histograms_of_different_edges_share_an_axis():
     assert float(found(svg, "rect", "new")[1].get("width")) == pytest.approx((RIGHT - LEFT) / 2 * 0.45, abs=0.1)
 
 
-def test_intervals_stand_under_their_groups_around_zero():
-    rows = [
-        Interval("v24", "encoded", 0.05, 0.0, 0.1, "better"),
-        Interval("BM25", "encoded", -0.05, -0.1, 0.02, "worse"),
-    ]
-    svg = interval_chart(rows, title="Difference", x_label="nDCG@10")
-    (zero,) = found(svg, "line", "zero")
-    better, worse = (found(svg, "line", style)[0] for style in ("better", "worse"))
-    assert better.get("x1") == zero.get("x1")
-    assert float(worse.get("x1")) < float(worse.get("x2")) < float(better.get("x2"))
-    assert float(worse.get("x2")) > float(zero.get("x1"))
-    assert [one.text for one in found(svg, "text", "label")] == ["v24", "BM25"]
-    assert "BM25, encoded: -0.050 (-0.100 to +0.020)" in svg
-
-
 def test_texts_are_escaped():
     name = '<script>"&'
     svgs = [
         line_chart([Line(name, "new", [(0, 1)], [name])], title=name, x_label=name, y_label=name),
         histogram([Bins(name, "new", [0, 1], [1])], title=name, x_label=name, y_label=name),
-        interval_chart([Interval(name, name, 0, 0, 0, "unsure")], title=name, x_label=name),
     ]
     for svg in svgs:
         assert "<script" not in svg
