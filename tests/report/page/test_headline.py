@@ -6,8 +6,8 @@ import pytest
 from report.conftest import GATES, on
 
 from kosplade.report.experiments import Experiment
+from kosplade.report.figures import signed
 from kosplade.report.page import headline
-from kosplade.report.page.beside import signed
 from kosplade.report.page.headline import NBSP, Verdict, p_text
 from kosplade.retrieval.significance import gains
 

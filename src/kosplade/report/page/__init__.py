@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from kosplade.files import replacing
 from kosplade.report.experiments import Experiment
-from kosplade.report.figures import BASELINES, SYSTEMS, WAYS
+from kosplade.report.figures import BASELINES, SYSTEMS, WAYS, signed
 from kosplade.report.gates import Gates, limit_text
 from kosplade.report.page import beside, tokens
 from kosplade.report.page.charts import Bins, Line, histogram, line_chart
@@ -71,7 +71,7 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "costs": beside.cost_rows(base, new),
         "stages": list(base.timings | new.timings),
         "stretches": tokens.stretches,
-        "signed": beside.signed,
+        "signed": signed,
         "views": tokens.token_views(base.texts, new.texts),
         "params": beside.differing_params(base, new),
         "packages": [name for name in PACKAGES if name in base.versions | new.versions],

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from kosplade.report.experiments import Experiment
-from kosplade.report.figures import BASELINES, HEADLINES, WAYS
+from kosplade.report.figures import BASELINES, HEADLINES, WAYS, signed
 from kosplade.report.gates import Gates, keeps, limit_text
-from kosplade.report.page.beside import reason, reasons, signed
+from kosplade.report.page.beside import reason, reasons
 from kosplade.retrieval.bootstrap import interval
 from kosplade.retrieval.results import figure
 from kosplade.retrieval.significance import holm, randomisation_test
