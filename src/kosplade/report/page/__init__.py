@@ -12,7 +12,7 @@ from kosplade.report.figures import BASELINES, SYSTEMS, WAYS, signed
 from kosplade.report.gates import Gates, limit_text
 from kosplade.report.page import beside, tokens
 from kosplade.report.page.charts import Bins, Line, histogram, line_chart
-from kosplade.report.page.headline import Comparison, judge
+from kosplade.report.page.headline import Comparison, judge, p_text
 from kosplade.report.page.scales import Scale
 from kosplade.report.rendering import render
 from kosplade.retrieval.results import COSTS
@@ -72,6 +72,7 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "stages": list(base.timings | new.timings),
         "stretches": tokens.stretches,
         "signed": signed,
+        "p_text": p_text,
         "views": tokens.token_views(base.texts, new.texts),
         "params": beside.differing_params(base, new),
         "packages": [name for name in PACKAGES if name in base.versions | new.versions],

@@ -66,7 +66,6 @@ def judge(base: Experiment, new: Experiment, gates: Gates) -> Verdict:
     pairs = [(way, name) for name in BASELINES for way in WAYS if way in of_new and name in of_new]
     against_baselines = _compare({(way, name): (of_new[way], of_new[name]) for way, name in pairs})
     sentences = [_untested(obstacle, base, new, ways) if obstacle else _numbers(against_base, new)]
-    sentences += [_against_baseline(name, against_baselines) for name in BASELINES if name in of_new]
     sentences.append(_stopwords(base, new, gates))
     notes = [
         "Two-sided paired randomisation tests on nDCG@10; p after Holm's correction "
@@ -124,16 +123,6 @@ def _untested(obstacle: str, base: Experiment, new: Experiment, ways: list[str])
         for way in ways
     ]
     return f"No paired test: {obstacle}. nDCG@10, {new.name} and {base.name}, each on its own: {'; '.join(means)}."
-
-
-def _against_baseline(baseline: str, comparisons: list[Comparison]) -> str:
-    words = {"better": "better", "worse": "worse", "unsure": "no difference shown"}
-    parts = [
-        f"{words[one.outcome]} with {WAYS[one.way]} ({signed(one.difference)}, {p_text(one.p)})"
-        for one in comparisons
-        if one.against == baseline
-    ]
-    return f"Against {BASELINES[baseline]}: {'; '.join(parts)}."
 
 
 def _stopwords(base: Experiment, new: Experiment, gates: Gates) -> str:
