@@ -102,15 +102,10 @@ def _bins(what: str, counts: str, pair: Pair) -> Markup:
 
 
 def _pruning_chart(way: str, pair: Pair) -> Markup:
-    lines = []
-    for style, one in pair:
-        points = [(row["index_bytes"] / MB, row[way]) for row in one.pruning]
-        notes = [
-            f"{one.name}, weights below {row['max_ratio']:.0%} of the largest dropped: {y:.3f}, "
-            f"{x:.2f} MB, {row['document_nnz']:.0f} pieces a document"
-            for row, (x, y) in zip(one.pruning, points, strict=True)
-        ]
-        lines.append(Line(one.name, style, points, notes))
+    lines = [
+        Line(one.name, style, [(row["index_bytes"] / MB, row[way]) for row in one.pruning], has_dots=True)
+        for style, one in pair
+    ]
     _, new = pair[-1]
     figures = new.metrics["eval"][new.split]
     return line_chart(

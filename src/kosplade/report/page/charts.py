@@ -15,17 +15,16 @@ from kosplade.report.rendering import render
 
 LEFT, RIGHT, TOP, BOTTOM = 40, 334, 32, 172  # edges of the plot area in a chart of 340 by 212
 MOST_POINTS = 500  # of one line: more than its pixels would only make the page heavy
-CHARACTER = 6.2  # mean width of a character of the small type, for placing what follows a text
 
 
 @dataclass(frozen=True)
 class Line:
-    """(x, y) points in order; `style` is "base" or "new"; `notes`, one a point or none, are tooltips."""
+    """(x, y) points in order, each with a dot or none; `style` is "base" or "new"."""
 
     name: str
     style: str
     points: Sequence[tuple[float, float]]
-    notes: Sequence[str] = ()
+    has_dots: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def line_chart(
     references: Sequence[tuple[float, str]] = (),
     from_zero: bool = True,
 ) -> Markup:
-    """Lines in one frame, with a dot on each point where they have notes; `references` are labelled horizontal lines.
+    """Lines in one frame, `references` are labelled horizontal lines.
 
     The x axis starts at 0 and ends at the last point; the y axis starts at 0 unless `from_zero` is false.
     """
@@ -64,16 +63,15 @@ def line_chart(
     if not finite:
         return _chart(title, "No figures.", None)
     levels = [y for _, y in finite] + [value for value, _ in references]
-    x = Scale(0, (max(x for x, _ in finite) or 1) * (1.03 if any(line.notes for line in lines) else 1), LEFT, RIGHT)
+    x = Scale(0, (max(x for x, _ in finite) or 1) * (1.03 if any(line.has_dots for line in lines) else 1), LEFT, RIGHT)
     x_ticks = [tick for tick in nice_ticks(x.low, x.high) if tick <= x.high]
     frame = Frame(x, nice_ticks(min(levels + [0.0] * from_zero), max(levels)), x_ticks, x_label, y_label)
     drawn = []
     for line in lines:
-        noted = zip(line.points, line.notes, strict=False)
-        dots = [(x(a), frame.y(b), note) for (a, b), note in noted if _is_finite(a, b)]
+        dots = [(x(a), frame.y(b)) for a, b in line.points if line.has_dots and _is_finite(a, b)]
         drawn.append({"style": line.style, "path": _path(line, x, frame.y), "dots": dots})
-    placed = list(_references(references, frame.y, [(x(a), frame.y(b)) for a, b in finite]))
-    return _chart(title, "; ".join(map(_ends, lines)), frame, lines, sample="line", lines=drawn, references=placed)
+    placed = list(_references(references, frame.y))
+    return _chart(title, "; ".join(map(_ends, lines)), frame, lines=drawn, references=placed)
 
 
 def histogram(groups: Sequence[Bins], *, title: str, x_label: str, y_label: str) -> Markup:
@@ -93,33 +91,23 @@ def histogram(groups: Sequence[Bins], *, title: str, x_label: str, y_label: str)
             where = {"x": x(left) + place * width, "y": frame.y(count), "width": width}
             bars += [where | {"style": group.style, "note": note}] if count else []
     totals = "; ".join(f"{group.name}: {sum(group.counts):,} in all" for group in groups)
-    return _chart(title, totals, frame, groups, sample="bar", bars=bars)
+    return _chart(title, totals, frame, bars=bars)
 
 
-def _chart(title: str, figures: str, frame: Frame | None, named: Sequence[Line | Bins] = (), **parts: Any) -> Markup:
-    legend = list(_legend(named))
-    nothing = {"sample": "", "lines": [], "bars": [], "references": []}
-    return render("chart.svg.j2", described=f"{title}. {figures}", frame=frame, legend=legend, **nothing | parts)
+def _chart(title: str, figures: str, frame: Frame | None, **parts: Any) -> Markup:
+    return render("chart.svg.j2", described=f"{title}. {figures}", frame=frame, **parts)
 
 
 def _is_finite(*values: float) -> bool:
     return all(math.isfinite(value) for value in values)
 
 
-def _references(
-    references: Sequence[tuple[float, str]], y: Scale, pixels: Sequence[tuple[float, float]]
-) -> Iterator[dict]:
-    """Labels sit on their lines, at the end farther from the points; one that would cover another moves down."""
+def _references(references: Sequence[tuple[float, str]], y: Scale) -> Iterator[dict]:
+    """Labels sit on their lines, at the left; one that would cover another moves down."""
     lowest = -math.inf
     for value, label in sorted(references, reverse=True):
         lowest = max(y(value) - 5, lowest + 14)
-        reach = CHARACTER * len(label) + 8
-        room = {
-            (place, anchor): min((abs(b - lowest + 4) for a, b in pixels if abs(a - place) < reach), default=math.inf)
-            for place, anchor in ((LEFT + 4, "start"), (RIGHT, "end"))
-        }
-        place, anchor = max(room, key=room.__getitem__)
-        yield {"y": y(value), "label": label, "label_x": place, "label_y": lowest, "anchor": anchor}
+        yield {"y": y(value), "label": label, "label_y": lowest}
 
 
 def _path(line: Line, x: Scale, y: Scale) -> str:
@@ -130,16 +118,6 @@ def _path(line: Line, x: Scale, y: Scale) -> str:
             steps.append(f"{pen}{x(a):.1f},{y(b):.1f}")
         pen = "L" if _is_finite(a, b) else "M"
     return "".join(steps)
-
-
-def _legend(named: Sequence[Line | Bins]) -> Iterator[dict]:
-    """Right of the y label, entry by entry from the right edge."""
-    right = float(RIGHT)
-    for one in reversed(named):
-        shown = one.name if len(one.name) <= 12 else f"{one.name[:11]}…"
-        left = right - CHARACTER * len(shown) - 24
-        yield {"x": left, "name": shown, "style": one.style}
-        right = left - 14
 
 
 def _ends(line: Line) -> str:

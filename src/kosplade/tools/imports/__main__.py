@@ -1,6 +1,7 @@
 """Import one public data set: `python -m kosplade.tools.imports NAME`, or `make import DATASET=NAME`."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from kosplade.console import run_command, say
 from kosplade.errors import UserError
@@ -12,6 +13,7 @@ from kosplade.tools.imports.registry import Dataset, find_dataset
 from kosplade.tools.imports.squad import convert_squad
 
 MADE_FROM = "imported.json"
+tell = partial(say, "import")
 
 
 def main(arguments: list[str]) -> None:
@@ -47,11 +49,6 @@ def import_dataset(dataset: Dataset, max_passage_chars: int) -> None:
     if dataset.train:
         tell("next: set data.source to user in params.yaml, then make repro")
     tell(f"next: make eval-beir DIR={dataset.beir}; to keep the pins: git add {dataset.folder}")
-
-
-def tell(line: str) -> None:
-    """Print one line."""
-    say("import", line)
 
 
 def _convert(dataset: Dataset, source: dict, max_passage_chars: int) -> str:

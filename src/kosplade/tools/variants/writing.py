@@ -54,7 +54,7 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
             ENGINES[kind](model.encoder, target / FILE)
             _copy(source, BESIDE, target)
         elif kind == "pruned":
-            _write_tables(model, write_pruned(model, pieces_v, texts, target), model.query_weight_V[pieces_v], target)
+            _write_tables(model, write_pruned(model, pieces_v, target), model.query_weight_V[pieces_v], target)
         else:
             _copy(source, MODEL, target)
             _write_tables(model, model.tokenizer, recounted_weights(model, texts, "recounted: pieces"), target)
