@@ -11,7 +11,7 @@ from transformers import BertModel
 
 from kosplade.errors import UserError
 from kosplade.params import load_params
-from kosplade.pretrained.dense import DenseEncoder, encode_dense
+from kosplade.pretrained.dense import DenseEncoder
 
 TEXTS = ["w5 w6 w7", "w8", "w9 w10 w11 w12 w13 w14", "w15 w16"]
 
@@ -22,9 +22,12 @@ def encoder():
     return BertModel(tiny_config(initializer_range=0.5), add_pooling_layer=False).eval()
 
 
-def encode(encoder, tokenizer, pooling="mean", texts=TEXTS, **sizes):
-    sizes = {"max_length": 16, "batch_size": 2} | sizes
-    return encode_dense(texts, encoder, tokenizer, pooling=pooling, label="test", **sizes)
+def encode(encoder, tokenizer, pooling="mean", texts=TEXTS, max_length=16):
+    dense = object.__new__(DenseEncoder)
+    changes = {"pooling": pooling, "max_length": max_length, "batch_size": 2, "document_prefix": ""}
+    dense.settings = load_params().teacher.model_copy(update=changes)
+    dense.encoder, dense.tokenizer = encoder, tokenizer
+    return dense.documents(texts, "test")
 
 
 def test_any_encoder_is_read_in_full_precision_and_within_its_positions(tmp_path, encoder, word_tokenizer):

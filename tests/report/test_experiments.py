@@ -119,7 +119,7 @@ def test_an_experiment_that_is_not_cached_is_named(repository):
     shutil.rmtree(".dvc/cache")
     with pytest.raises(UserError) as error:
         load("v24")
-    assert "outputs/eval_v24/pieces.json: neither in DVC's cache nor in its remote" in lines_of(error)
+    assert "outputs/eval_v24/pieces.json: neither in the commit nor in DVC's cache" in lines_of(error)
 
 
 @pytest.mark.parametrize(

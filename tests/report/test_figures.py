@@ -3,7 +3,7 @@
 import pytest
 from report.conftest import BASIS
 
-from kosplade.report.figures import direction, importance, not_comparable
+from kosplade.report.figures import change, direction, importance, not_comparable
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,24 @@ from kosplade.report.figures import direction, importance, not_comparable
 )
 def test_directions(metric, expected):
     assert direction(metric) == expected
+
+
+@pytest.mark.parametrize(
+    ("metric", "base", "now", "expected"),
+    [
+        ("test.encoded.ndcg10", 0.7, 0.8, ("+0.100", "▲", "better")),
+        ("test.encoded.ndcg10", 0.7, 0.6, ("\N{MINUS SIGN}0.100", "▼", "worse")),
+        ("document_nnz", 111.0, 130.5, ("+19.5", "▲", "worse")),
+        ("document_nnz", 111, 90, ("\N{MINUS SIGN}21", "▼", "better")),
+        ("loss", 1.0, 2.0, ("+1.000", "▲", "")),
+        ("loss", 1.0, 1.0001, ("equal", "", "")),
+        ("loss", None, 2.0, ("", "", "new")),
+        ("document_nnz", 2.0, None, ("", "", "gone")),
+        ("document_nnz", "a", "b", ("", "", "")),
+    ],
+)
+def test_changes(metric, base, now, expected):
+    assert change(metric, base, now) == expected
 
 
 def test_what_matters_most_comes_first():

@@ -97,8 +97,8 @@ def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
     )
     assert paired in lines
     assert "| `penalty` | `1` | `2` |" in lines
-    assert "| `stopword_activation` | 0.500 | 0.333 | -0.167 | ↓ better |" in lines
-    assert "#### `metrics/eval.json`" not in lines  # nothing changed there
+    assert "| `sparsity.stopword_activation` | 0.500 | 0.333 | \N{MINUS SIGN}0.167 | ▼ better |" in lines
+    assert "eval.test" not in good.stdout  # nothing changed there
     assert "Now: " in lines[-1]
     assert "not committed" not in lines[-1]
 
@@ -107,7 +107,7 @@ def test_a_change_that_keeps_the_gates_and_one_that_does_not(repository):
     assert worse.returncode == 1
     assert "**Gates: 1 of 2 fail: `test nDCG@10, encoded queries`.**" in worse.stdout
     assert "paired test, 30 queries: p = 0.0001" in worse.stdout
-    assert "↓ worse" in worse.stdout
+    assert "▼ worse" in worse.stdout
     assert "with changes that are not committed" in worse.stdout
 
     # As where nothing was pulled: what the base's queries were is not known.

@@ -37,7 +37,8 @@ def weight_histogram(documents_NV: csr_matrix, kinds_V: np.ndarray) -> dict[str,
     a bin holds its lower edge, the last one both. Edges start at 0 and end at the first that reaches the largest
     weight, 3.0 or above.
     """
-    data, indices = _active(documents_NV)
+    documents_NV = without_zeros(documents_NV)
+    data, indices = documents_NV.data, documents_NV.indices
     # Weights are float32, so ten times one is exact in float64 and no weight lands past the last edge.
     bins = max(LARGEST_WEIGHT * BINS_PER_UNIT, int(np.ceil(data.max(initial=0.0) * BINS_PER_UNIT)))
     edges = np.arange(bins + 1) / BINS_PER_UNIT
@@ -73,10 +74,9 @@ def heaviest_pieces(
     Each is {"piece": as the vocabulary spells it, "kind": of PIECE_KINDS, "mean": sum of its weights over the number of
     all documents, "documents": how many give it a weight}. There must be a document.
     """
-    data, indices = _active(documents_NV)
-    num_documents, num_pieces = documents_NV.shape
-    mean_V = np.bincount(indices, weights=data, minlength=num_pieces) / num_documents
-    documents_V = np.bincount(indices, minlength=num_pieces)
+    documents_NV = without_zeros(documents_NV)
+    mean_V = np.asarray(documents_NV.sum(axis=0)).ravel() / documents_NV.shape[0]
+    documents_V = documents_NV.getnnz(axis=0)
     heaviest_first = np.argsort(-mean_V, kind="stable")[:count]
     ids = heaviest_first[documents_V[heaviest_first] > 0].tolist()
     return [
@@ -88,9 +88,3 @@ def heaviest_pieces(
         }
         for id_, piece in zip(ids, tokenizer.convert_ids_to_tokens(ids), strict=True)
     ]
-
-
-def _active(documents_NV: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """The non-zero weights (float64) and their pieces, both [nnz]."""
-    documents_NV = without_zeros(documents_NV)
-    return documents_NV.data, documents_NV.indices

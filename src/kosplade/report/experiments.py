@@ -85,30 +85,30 @@ def load(name: str) -> Experiment:
 
 
 class Files:
-    """The files of a commit, or of the workspace for None. Paths count from the root of DVC's repository, from where
-    the commands run: in a monorepo that is a folder of Git's."""
+    """The files of a commit that Git or DVC has, or those of the workspace for None. Paths count from the root of DVC's
+    repository, from where the commands run: in a monorepo that is a folder of Git's."""
 
     def __init__(self, commit: str | None):
         self.commit = commit
 
-    def tracked(self, path: Path) -> str:
-        """A file that Git has. Raises UserError or OSError."""
-        return git("show", f"{self.commit}:./{path}") if self.commit else path.read_text(encoding="utf-8")
-
-    def names(self, folder: Path) -> list[str]:
-        """The names in a folder that Git has. Raises UserError or OSError."""
-        if self.commit:
-            return git("ls-tree", "--name-only", "--full-tree", f"{self.commit}:./{folder}").split()
-        return sorted(path.name for path in folder.iterdir())
-
-    def cached(self, path: Path) -> str:
-        """A file that DVC has, here or in its remote. Raises UserError, or OSError in the workspace."""
+    def read(self, path: Path) -> str:
+        """A file, of a commit also out of DVC's remote. Raises UserError, or OSError in the workspace."""
         if not self.commit:
             return path.read_text(encoding="utf-8")
         try:
-            return self._dvc.read_text(f"{git('rev-parse', '--show-prefix').strip()}{path}", encoding="utf-8")
+            return self._dvc.read_text(f"{self._prefix}{path}", encoding="utf-8")
         except Exception:  # each kind of remote has errors of its own
-            raise UserError(f"{path}: neither in DVC's cache nor in its remote") from None
+            raise UserError(f"{path}: neither in the commit nor in DVC's cache or its remote") from None
+
+    def names(self, folder: Path) -> list[str]:
+        """The names in a folder that Git has. Raises OSError."""
+        if not self.commit:
+            return sorted(path.name for path in folder.iterdir())
+        return sorted(Path(path).name for path in self._dvc.ls(f"{self._prefix}{folder}", detail=False))
+
+    @cached_property
+    def _prefix(self) -> str:
+        return git("rev-parse", "--show-prefix").strip()
 
     @cached_property
     def _dvc(self) -> Any:
@@ -135,10 +135,10 @@ def _remedy(name: str) -> str:
 
 
 def _read(name: str, files: Files) -> Experiment:
-    params = parse_yaml(files.tracked(Path("params.yaml")))
+    params = parse_yaml(files.read(Path("params.yaml")))
     outs = eval_folder(params["version"])
-    pruning = csv.DictReader(files.tracked(METRICS / "pruning.tsv").splitlines(), delimiter="\t")
-    pins = re.findall(r"^([\w.-]+)==([^\s#]+)", files.tracked(Path("requirements.txt")), re.MULTILINE)
+    pruning = csv.DictReader(files.read(METRICS / "pruning.tsv").splitlines(), delimiter="\t")
+    pins = re.findall(r"^([\w.-]+)==([^\s#]+)", files.read(Path("requirements.txt")), re.MULTILINE)
     revision, date, timings = WORKSPACE, "", {}
     if files.commit:
         revision, date = git("show", "--no-patch", "--format=%h %cI", files.commit).split()
@@ -148,10 +148,10 @@ def _read(name: str, files: Files) -> Experiment:
         name=name,
         revision=revision,
         params=params,
-        metrics={stem: json.loads(files.tracked(METRICS / f"{stem}.json")) for stem in FILES},
-        curves={Path(name).stem: _curve(files.tracked(CURVES / name)) for name in files.names(CURVES)},
+        metrics={stem: json.loads(files.read(METRICS / f"{stem}.json")) for stem in FILES},
+        curves={Path(name).stem: _curve(files.read(CURVES / name)) for name in files.names(CURVES)},
         pruning=[{column: float(value) for column, value in row.items()} for row in pruning],
-        **{stem: json.loads(files.cached(outs / f"{stem}.json")) for stem in VIEWS},
+        **{stem: json.loads(files.read(outs / f"{stem}.json")) for stem in VIEWS},
         timings=timings,
         date=date,
         versions=dict(pins),

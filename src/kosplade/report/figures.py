@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kosplade.retrieval.basis import why_not_comparable
-from kosplade.retrieval.results import SYSTEMS
+from kosplade.retrieval.results import SYSTEMS, figure
 
+MINUS = "\N{MINUS SIGN}"
 WAYS = {way: SYSTEMS[way] for way in ("inference_free", "encoded")}
 BASELINES = {name: SYSTEMS[name] for name in ("bm25", "bm25_kiwi", "dense")}
 
@@ -61,6 +62,24 @@ def direction(metric: str) -> int:
     *parents, leaf = metric.split(".")
     is_baselines = leaf != "difference" and BASELINES.keys() & set(parents)
     return 0 if is_baselines else [*DIRECTIONS.values(), 0][importance(metric)]
+
+
+def change(metric: str, base: Any, now: Any) -> tuple[str, str, str]:
+    """The difference of two values, its arrow, and whether it is better or worse, as far as that is known."""
+    if base is None or now is None:
+        return "", "", "new" if base is None else "gone"
+    if figure(base) == figure(now):
+        return "equal", "", ""
+    if isinstance(base, str) or isinstance(now, str):
+        return "", "", ""
+    rises = now > base
+    sense = ("", "better", "worse")[direction(metric) * (1 if rises else -1)]
+    return signed(now - base), "▲" if rises else "▼", sense
+
+
+def signed(value: float) -> str:
+    """A difference with its sign: +0.026."""
+    return f"{'+' if value >= 0 else MINUS}{figure(abs(value))}"
 
 
 def not_comparable(base: Any, now: Any, stem: str, metric: str, split: str) -> str | None:

@@ -1,15 +1,13 @@
 """gates.yaml, the one place for limits: read and checked here, shown by every table with limits."""
 
-import difflib
 import operator
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from kosplade.errors import UserError, shown
-from kosplade.files import read_yaml
+from kosplade.files import read_model
 
 GATES = Path("gates.yaml")
 WORDS = {
@@ -55,21 +53,5 @@ def limit_text(bounds: Mapping[str, float]) -> str:
 
 
 def read_gates(path: Path = GATES) -> Gates:
-    """Read and check gates.yaml; every problem is a UserError of one line that names the place."""
-    try:
-        return Gates.model_validate(read_yaml(path))
-    except ValidationError as error:
-        # An unknown key first: it is why another one is missing.
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        raise UserError(f"{path}: {_explained(first)}") from None
-
-
-def _explained(error: Any) -> str:
-    *groups, key = (str(part) for part in error["loc"] if part != "[key]") if error["loc"] else ("the file",)
-    place = ", ".join([*groups, key])
-    if error["type"] == "extra_forbidden":
-        known = NotWorse.model_fields if groups else Gates.model_fields
-        return f"unknown key '{place}'. Did you mean '{difflib.get_close_matches(key, known, n=1, cutoff=0)[0]}'?"
-    if error["type"] == "missing":
-        return f"key '{place}' is missing. Add it."
-    return f"{place}: {error['msg'][0].lower()}{error['msg'][1:]}, not {shown(error['input'])}."
+    """Read gates.yaml; another shape is a UserError that names the place."""
+    return read_model(path, Gates)

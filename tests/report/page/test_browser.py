@@ -76,7 +76,7 @@ def test_the_page_is_quiet_and_fits(opened, address):
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     boxes = [one.bounding_box() for one in page.locator("svg").all()]
-    assert len(boxes) == 13
+    assert len(boxes) == 12
     assert all(box["width"] > 200 and box["height"] > 50 and box["x"] + box["width"] <= width for box in boxes)
     red, *_ = map(int, page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g)"))
     assert (red < 50) == (scheme == "dark")

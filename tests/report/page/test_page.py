@@ -8,7 +8,9 @@ from report.conftest import GATES, on
 
 from kosplade.report import page as pages
 from kosplade.report.experiments import Experiment
+from kosplade.report.figures import signed
 from kosplade.report.page.beside import differing_params, headline_rows
+from kosplade.report.page.headline import judge
 
 SECTIONS = [
     *("verdict", "figures", "training", "sparsity", "kinds", "pruning", "cost", "tokens", "examples", "provenance")
@@ -17,7 +19,7 @@ EVIL = "<script>alert('질문')</script>"
 
 
 def render(base: Experiment, new: Experiment) -> str:
-    return pages.render(base, new, GATES)
+    return pages.html(base, new, GATES)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,15 @@ def test_the_page_is_one_small_file_without_script_or_address(base, new, page, t
     assert len(page.encode()) < 2_000_000
     assert not re.search(r"<script|https?://|//\w|@import|url\(|\ssrc=", page)
     assert page.count("<table") == page.count("<caption")
-    assert len(re.findall(r'<svg [^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 13
+    assert len(re.findall(r'<svg [^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 12
+
+
+def test_every_difference_stands_in_the_table_with_interval_and_test(base, new, page):
+    rows = re.findall(r'<td class="tone-(\w+)">.*?<td class="n">(.+?)<span class="range">(.+?)</span>', page, re.DOTALL)
+    comparisons = judge(base, new, GATES).comparisons
+    assert [row[:2] for row in rows] == [(one.outcome, signed(one.difference)) for one in comparisons]
+    assert [row[2] for row in rows] == [f"{signed(one.low)} to {signed(one.high)}" for one in comparisons]
+    assert page.count(">no difference shown<") == sum(one.outcome == "unsure" for one in comparisons)
 
 
 def test_headline_figures_know_which_way_is_better(base, new):

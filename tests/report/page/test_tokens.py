@@ -2,7 +2,7 @@
 
 import pytest
 
-from kosplade.report.page.tokens import expansions, stretches, token_views
+from kosplade.report.page.tokens import stretches, token_views
 
 
 def piece(name: str, start: int, end: int, weight: float, kind: str = "semantic") -> dict:
@@ -46,7 +46,6 @@ def test_shares_are_of_the_largest_weight_of_the_vector():
     view = {"text": "환불", "own": [piece("▁환불", 0, 2, 1.0)], "top": top}
     assert stretches(view)[0].share == 0.25
     assert stretches(view)[0].note == "▁환불 1.00, semantic"
-    assert [one["piece"] for one in expansions(view)] == ["▁반환"]
 
 
 def test_views_are_paired_by_text_in_the_order_of_the_new_experiment():

@@ -78,9 +78,7 @@ class Project:
     def know(self, name: str, /, **fields: object) -> None:
         """Add an entry to the registry."""
         texts = {key: f"{key} of {name}" for key in ("title", "size", "licence", "licence_note", "citation")}
-        entry = {"name": name, "revisions": ["v1"], "verified": True, "beir": f"data/beir/{name}"} | texts | fields
-        if entry["format"] == "squad":
-            entry["train"] = f"data/v24.0/train_{name}.jsonl"
+        entry = {"name": name} | texts | fields
         if "urls" in entry:
             entry["urls"] = [url if isinstance(url, dict) else {"url": url} for url in entry["urls"]]
         self.entries[name] = entry
@@ -143,8 +141,7 @@ class Source:
     def entry(self, path: str, revision: str = "") -> dict:
         """Fields of a registry's entry that imports `path`."""
         files = {"train": ["v1/train.json"], "dev": ["v1/dev.json"]}
-        pinned = {"url": self.url, "path": path, "revisions": [revision or self.good]}
-        return {"source": "git", "format": "squad", "files": files} | pinned
+        return {"files": files, "git": {"url": self.url, "path": path, "revision": revision or self.good}}
 
 
 @pytest.fixture(scope="module")

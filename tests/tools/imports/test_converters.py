@@ -22,11 +22,11 @@ from tools.imports.samples import (
 
 from kosplade.errors import UserError
 from kosplade.retrieval.beir import read_collection
-from kosplade.tools.imports.judged import convert_beir, convert_miracl
+from kosplade.tools.imports.judged import convert_judged
 from kosplade.tools.imports.squad import convert_squad, cut, read
 
 SQUAD = {"train": ("train.json",), "dev": ("dev.json",)}
-MIRACL_FILES = {"topics": ("topics.tsv",), "qrels": ("qrels.tsv",), "corpus": ("docs-0.jsonl.gz", "docs-1.jsonl.gz")}
+MIRACL_FILES = {"queries": ("topics.tsv",), "qrels": ("qrels.tsv",), "corpus": ("docs-0.jsonl.gz", "docs-1.jsonl.gz")}
 
 
 def failure(convert, *arguments) -> str:
@@ -74,8 +74,8 @@ def test_an_answer_outside_every_passage_is_counted_not_guessed(tmp_path):
         (b'{"data": [{"paragraphs": [{"qas": []}]}]}', "data.0.paragraphs.0.context: "),
         (squad((SEJONG, [{"answers": [{"text": "a"}]}])), "data.0.paragraphs.0.qas.0.question: "),
         (squad((SEJONG, [{"question": "?", "answers": [{"text": "a"}]}])), "qas.0.answers.0.answer_start: "),
-        ("한글".encode("euc-kr"), "cannot be read"),
-        (None, "cannot be read"),
+        ("한글".encode("euc-kr"), "broken after row 0"),
+        (None, "No such file"),
         (squad((SEJONG, [])), "Raise data.max_passage_chars."),
     ],
 )
@@ -84,7 +84,7 @@ def test_another_shape_than_squad_names_the_place(tmp_path, data, place):
         (tmp_path / "train.json").write_bytes(data)
     (tmp_path / "dev.json").write_bytes(dev())
     found = failure(convert_squad, tmp_path, SQUAD, tmp_path / "train.jsonl", tmp_path / "beir", 60)
-    assert found.startswith(f"{tmp_path}/train.json: ")
+    assert found.startswith(f"{tmp_path}/train.json:")
     assert place in found
     assert not (tmp_path / "train.jsonl").exists()
 
@@ -93,7 +93,7 @@ def test_another_shape_than_squad_names_the_place(tmp_path, data, place):
 def test_beir_of_the_hub(tmp_path, ending, write):
     for role, rows in BEIR.items():
         (tmp_path / f"{role}.{ending}").write_bytes(write(*rows))
-    said = convert_beir(tmp_path, {role: (f"{role}.{ending}",) for role in BEIR}, tmp_path / "beir")
+    said = convert_judged(tmp_path, {role: (f"{role}.{ending}",) for role in BEIR}, tmp_path / "beir")
     assert said == "1 queries (1 more without a judgement left out), 1 judgements, 2 documents"
     found = read_collection(tmp_path / "beir", "test")
     assert (found.document_ids, found.documents) == (["d1", "d2"], [f"한강\n{HANGANG}", DOKDO])
@@ -103,7 +103,7 @@ def test_beir_of_the_hub(tmp_path, ending, write):
 def test_miracl(tmp_path):
     for name, data in MIRACL.items():
         (tmp_path / name).write_bytes(data)
-    said = convert_miracl(tmp_path, MIRACL_FILES, tmp_path / "beir")
+    said = convert_judged(tmp_path, MIRACL_FILES, tmp_path / "beir")
     assert said == "1 queries (1 more without a judgement left out), 2 judgements, 2 documents"  # and a blank one
     found = read_collection(tmp_path / "beir", "test")
     assert (found.document_ids, found.documents) == (["7#0", "7#1"], [f"독도\n{HANGANG}", f"독도\n{DOKDO}"])
@@ -114,7 +114,7 @@ def test_miracl(tmp_path):
     ("name", "data", "place"),
     [
         ("topics.tsv", b"12 without a tab\n", "topics.tsv:1: text: "),
-        ("topics.tsv", "12\t질문\n".encode("euc-kr"), "topics.tsv: cannot be read ("),
+        ("topics.tsv", "12\t질문\n".encode("euc-kr"), "topics.tsv: broken after row 0 ("),
         ("qrels.tsv", b"12\t7#1\t1\n", "qrels.tsv:1: score: "),
         ("qrels.tsv", b"\n12\tQ0\t7#1\t0.5\n", "qrels.tsv:2: score: "),
         ("docs-1.jsonl.gz", MIRACL["docs-1.jsonl.gz"][:-12], "docs-1.jsonl.gz: broken after row "),
@@ -127,7 +127,7 @@ def test_miracl(tmp_path):
 def test_broken_miracl_names_the_place(tmp_path, name, data, place):
     for other, good in (MIRACL | {name: data}).items():
         (tmp_path / other).write_bytes(good)
-    said = failure(convert_miracl, tmp_path, MIRACL_FILES, tmp_path / "beir")
+    said = failure(convert_judged, tmp_path, MIRACL_FILES, tmp_path / "beir")
     assert place in said
     assert said.endswith("run the same command again.")
 
@@ -136,5 +136,5 @@ def test_broken_parquet(tmp_path):
     for role, rows in BEIR.items():
         (tmp_path / f"{role}.parquet").write_bytes(parquet(*rows))
     (tmp_path / "corpus.parquet").write_bytes(parquet(*BEIR["corpus"])[:-9])
-    found = failure(convert_beir, tmp_path, {role: (f"{role}.parquet",) for role in BEIR}, tmp_path / "beir")
+    found = failure(convert_judged, tmp_path, {role: (f"{role}.parquet",) for role in BEIR}, tmp_path / "beir")
     assert found.startswith(f"{tmp_path}/corpus.parquet: broken after row 0 (")

@@ -49,7 +49,7 @@ def test_a_folder_of_a_git_repository(project, source):
 
 def test_beir_from_the_web_comes_once_and_comes_back(project, web):
     urls = [web.put(f"beir/{role}.jsonl", jsonl(*rows)) for role, rows in BEIR.items()]
-    project.know("web", source="url", urls=urls, format="beir", files={role: [f"{role}.jsonl"] for role in BEIR})
+    project.know("web", urls=urls, files={role: [f"{role}.jsonl"] for role in BEIR})
     project.get("web")
     found = read_collection(project.folder / "data/beir/web", "test")
     assert (found.document_ids, found.qrels) == (["d1", "d2"], {"q1": {"d1": 1}})
@@ -74,10 +74,9 @@ def test_beir_from_the_web_comes_once_and_comes_back(project, web):
 
 def test_miracl(project, source):
     topics, qrels, *corpus = (f"miracl/{name}" for name in MIRACL)
-    files = {"topics": [topics], "qrels": [qrels], "corpus": corpus}
-    entry = {"format": "miracl", "files": files, "verified": False}
-    project.know("miracl", **source.entry("dataset/miracl") | entry)
-    assert "could not be verified" in project.get("miracl")[3]
+    files = {"queries": [topics], "qrels": [qrels], "corpus": corpus}
+    project.know("miracl", **source.entry("dataset/miracl") | {"files": files})
+    project.get("miracl")
     found = read_collection(project.folder / "data/beir/miracl", "test")
     assert (found.document_ids, found.qrels) == (["7#0", "7#1"], {"12": {"7#1": 1, "7#0": 0}})
 
@@ -89,7 +88,7 @@ def test_an_unknown_name_lists_the_known_ones(project, name):
 
 def test_a_missing_source_leaves_nothing(project, web, source):
     url = f"{web.url}/gone.json"
-    project.know("gone", source="url", urls=[url], format="squad", files={"train": ["a"], "dev": ["b"]})
+    project.know("gone", urls=[url], files={"train": ["a"], "dev": ["b"]})
     project.know("rev", **source.entry("dataset/v1", "0" * 40))
     before = project.files()
     assert project.fail("gone") == (
@@ -103,7 +102,7 @@ def test_a_missing_source_leaves_nothing(project, web, source):
 
 def test_bad_data_leaves_nothing_half_written(project, source):
     project.know("bad", **source.entry("dataset/v1", "HEAD"))
-    assert project.fail("bad").startswith("Error: data/imports/bad/v1/train.json: data: Field required")
+    assert project.fail("bad").startswith("Error: data/imports/bad/v1/train.json:1: data: Field required")
     made = [path for path in project.files() if "bad" in path]
     assert sorted(made) == [
         f"data/imports/bad/{name}" for name in (".gitignore", "v1.dvc", "v1/dev.json", "v1/train.json")

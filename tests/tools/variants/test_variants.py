@@ -215,7 +215,6 @@ def test_int8_is_near_and_small(pruned, tmp_path):
     [
         (lambda tiny, out: out.mkdir(), "onnx", "is there and is no variant"),
         (lambda tiny, out: (tiny / LENGTHS_FILE).unlink(), "onnx", "neither an export nor a variant of one"),
-        (lambda tiny, out: (tiny / "variant.json").write_text("{}"), "onnx", "lacks a field"),
         (lambda tiny, out: (tiny / "variant.json").write_text("]"), "onnx", "not JSON"),
         (lambda tiny, out: None, "pruned", "only Unigram"),
     ],

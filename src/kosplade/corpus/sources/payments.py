@@ -27,10 +27,13 @@ def read(wheel: Path) -> list[Document]:
 
 
 def _document(wheel: Path, path: str, known: frozenset[str]) -> Document:
-    parts = parse(_text(wheel, path))
+    def parts_of(path: str) -> list[tuple[int, str, str]]:
+        return parse(read_member(wheel, path, 1 << 20).decode("utf-8"))
+
+    parts = parts_of(path)
     inner = path.removeprefix(ROOT)
     twins = [ROOT + "en/" + inner, ROOT + inner.replace("blog/", "blog/en/", 1)]
-    english = next((parse(_text(wheel, twin)) for twin in twins if twin != path and twin in known), [])
+    english = next((parts_of(twin) for twin in twins if twin != path and twin in known), [])
     # Headings of twins come in the same order; where their outline differs, no section can be matched safely.
     if [level for level, _, _ in english] != [level for level, _, _ in parts]:
         english = []
@@ -71,7 +74,3 @@ def english_queries(heading: str, text: str) -> list[str]:
     found = [heading] if len(heading.split()) >= 4 else []
     found += [s for s in sentences(text) if 40 <= len(s) <= 160 and s.endswith((".", "?"))][:1]
     return found
-
-
-def _text(wheel: Path, path: str) -> str:
-    return read_member(wheel, path, 1 << 20).decode("utf-8")

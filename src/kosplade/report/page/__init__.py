@@ -1,19 +1,21 @@
 """Two experiments on one page: a single HTML file that needs no network and no script."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from kosplade.files import replacing
 from kosplade.report.experiments import Experiment
-from kosplade.report.figures import SYSTEMS, WAYS
+from kosplade.report.figures import BASELINES, SYSTEMS, WAYS, signed
 from kosplade.report.gates import Gates, limit_text
 from kosplade.report.page import beside, tokens
-from kosplade.report.page.charts import Bins, Interval, Line, histogram, interval_chart, line_chart
-from kosplade.report.page.headline import Verdict, judge
-from kosplade.retrieval.results import COSTS, figure
+from kosplade.report.page.charts import Bins, Line, histogram, line_chart
+from kosplade.report.page.headline import Comparison, judge, p_text
+from kosplade.report.page.scales import Scale
+from kosplade.report.rendering import render
+from kosplade.retrieval.results import COSTS
 
 STYLES = ("base", "new")
 CURVES = {
@@ -33,23 +35,15 @@ MB = 1_000_000
 Pair = list[tuple[str, Experiment]]
 
 
-def render(base: Experiment, new: Experiment, gates: Gates) -> str:
-    """The page as HTML; every text that comes from data is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": figure, "stretches": tokens.stretches, "expansions": tokens.expansions}
-    return environment.get_template("page.html.j2").render(_contents(base, new, gates))
+def html(base: Experiment, new: Experiment, gates: Gates) -> str:
+    """The page; every text that comes from data is escaped."""
+    return render("page.html.j2", **_contents(base, new, gates))
 
 
 def write_page(base: Experiment, new: Experiment, gates: Gates, path: Path) -> None:
     """Write the page to `path`, folders included."""
     with replacing(path) as target:
-        target.write_text(render(base, new, gates), encoding="utf-8")
+        target.write_text(html(base, new, gates), encoding="utf-8")
 
 
 def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]:
@@ -61,7 +55,8 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "new": new,
         "pair": pair,
         "verdict": verdict,
-        "verdict_chart": _verdict_chart(verdict, base.name, new.name),
+        "compared": {"base": base.name} | {name: SYSTEMS[name] for name in BASELINES},
+        "interval": _interval_scale(verdict.comparisons),
         "queries": f"{evaluated[new.split]['queries']:,} {new.split} queries",
         "documents": f"{evaluated['documents']:,} documents",
         "headlines": beside.headline_rows(base, new, gates),
@@ -75,6 +70,9 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "cost_titles": COSTS.values(),
         "costs": beside.cost_rows(base, new),
         "stages": list(base.timings | new.timings),
+        "stretches": tokens.stretches,
+        "signed": signed,
+        "p_text": p_text,
         "views": tokens.token_views(base.texts, new.texts),
         "params": beside.differing_params(base, new),
         "packages": [name for name in PACKAGES if name in base.versions | new.versions],
@@ -82,13 +80,10 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
     }
 
 
-def _verdict_chart(verdict: Verdict, base: str, new: str) -> Markup:
-    names = {"base": base} | SYSTEMS | {way: title.removesuffix(" queries") for way, title in WAYS.items()}
-    intervals = [
-        Interval(names[one.against], names[one.way], one.difference, one.low, one.high, one.outcome)
-        for one in verdict.comparisons
-    ]
-    return interval_chart(intervals, title=f"nDCG@10 of {new} less that of", x_label="difference in nDCG@10")
+def _interval_scale(comparisons: Sequence[Comparison]) -> Scale:
+    """Percents of the width for differences: all intervals and 0 have a place."""
+    ends = [0.0, *(one.low for one in comparisons), *(one.high for one in comparisons)]
+    return Scale(min(ends), max(*ends, min(ends) + 1e-3), 0, 100)
 
 
 def _curve_chart(name: str, pair: Pair, gates: Gates) -> Markup:
@@ -107,15 +102,10 @@ def _bins(what: str, counts: str, pair: Pair) -> Markup:
 
 
 def _pruning_chart(way: str, pair: Pair) -> Markup:
-    lines = []
-    for style, one in pair:
-        points = [(row["index_bytes"] / MB, row[way]) for row in one.pruning]
-        notes = [
-            f"{one.name}, weights below {row['max_ratio']:.0%} of the largest dropped: {y:.3f}, "
-            f"{x:.2f} MB, {row['document_nnz']:.0f} pieces a document"
-            for row, (x, y) in zip(one.pruning, points, strict=True)
-        ]
-        lines.append(Line(one.name, style, points, notes))
+    lines = [
+        Line(one.name, style, [(row["index_bytes"] / MB, row[way]) for row in one.pruning], has_dots=True)
+        for style, one in pair
+    ]
     _, new = pair[-1]
     figures = new.metrics["eval"][new.split]
     return line_chart(

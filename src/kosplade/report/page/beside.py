@@ -3,11 +3,9 @@
 import json
 
 from kosplade.report.experiments import Experiment
-from kosplade.report.figures import BASELINES, HEADLINES, SYSTEMS, WAYS, Headline, direction, leaf, not_comparable
+from kosplade.report.figures import BASELINES, HEADLINES, SYSTEMS, WAYS, Headline, change, leaf, not_comparable
 from kosplade.report.gates import Gates, keeps, limit_text
 from kosplade.retrieval.results import NONE, cost_cells, figure
-
-MINUS = "\N{MINUS SIGN}"
 
 
 def value_of(experiment: Experiment, row: Headline) -> float | None:
@@ -37,27 +35,11 @@ def headline_rows(base: Experiment, new: Experiment, gates: Gates) -> list[dict]
             {"text": figure(value), "met": keeps(bounds, value) if bounds and value is not None else None}
             for value in values
         ]
-        change = _change(row.metric, *values) if reason(base, new, row) is None else ("", "", "not compared")
-        columns = dict(zip(("change", "arrow", "outcome"), change, strict=True))
+        moved = change(row.metric, *values) if reason(base, new, row) is None else ("", "", "not compared")
+        columns = dict(zip(("change", "arrow", "outcome"), moved, strict=True))
         if values != [None, None]:
             rows.append({"title": row.title, "cells": cells, "limit": limit_text(bounds)} | columns)
     return rows
-
-
-def _change(metric: str, base: float | None, new: float | None) -> tuple[str, str, str]:
-    """The difference, its arrow, and whether it is better or worse, as far as that is known."""
-    if base is None or new is None:
-        return "", "", ""
-    if figure(base) == figure(new):
-        return "equal", "", ""
-    difference = new - base
-    sense = ("", "better", "worse")[direction(metric) * (1 if difference > 0 else -1)]
-    return signed(difference), "▲" if difference > 0 else "▼", sense
-
-
-def signed(value: float) -> str:
-    """A difference with its sign: +0.026."""
-    return f"{'+' if value >= 0 else MINUS}{figure(abs(value))}"
 
 
 def kind_rows(base: Experiment, new: Experiment) -> list[dict]:

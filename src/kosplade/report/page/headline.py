@@ -7,7 +7,7 @@ from statistics import fmean
 from kosplade.report.experiments import Experiment
 from kosplade.report.figures import BASELINES, HEADLINES, WAYS
 from kosplade.report.gates import Gates, keeps, limit_text
-from kosplade.report.page.beside import reason, reasons, signed
+from kosplade.report.page.beside import reason, reasons
 from kosplade.retrieval.bootstrap import interval
 from kosplade.retrieval.results import figure
 from kosplade.retrieval.significance import holm, randomisation_test
@@ -21,21 +21,16 @@ NBSP = "\N{NO-BREAK SPACE}"
 class Comparison:
     """nDCG@10 of the new experiment, queried one way, less that of `against` ("base" or a baseline).
 
-    `low` and `high` end the 95 % bootstrap interval over queries, `p` is corrected by Holm within its group: the
-    comparisons with base, or those with baselines.
+    `difference` is the mean over queries, `low` and `high` end its 95 % bootstrap interval, `p` is corrected by Holm
+    within its group: the comparisons with base, or those with baselines.
     """
 
     way: str
     against: str
-    value: float
-    other: float
+    difference: float
     low: float
     high: float
     p: float
-
-    @property
-    def difference(self) -> float:
-        return self.value - self.other
 
     @property
     def outcome(self) -> str:
@@ -65,9 +60,7 @@ def judge(base: Experiment, new: Experiment, gates: Gates) -> Verdict:
     against_base = [] if obstacle else _compare({(way, "base"): (of_new[way], of_base[way]) for way in ways})
     pairs = [(way, name) for name in BASELINES for way in WAYS if way in of_new and name in of_new]
     against_baselines = _compare({(way, name): (of_new[way], of_new[name]) for way, name in pairs})
-    sentences = [_untested(obstacle, base, new, ways) if obstacle else _numbers(against_base, new)]
-    sentences += [_against_baseline(name, against_baselines) for name in BASELINES if name in of_new]
-    sentences.append(_stopwords(base, new, gates))
+    sentences = [_numbers(base, new, ways, obstacle), _stopwords(base, new, gates)]
     notes = [
         "Two-sided paired randomisation tests on nDCG@10; p after Holm's correction "
         f"(over {len(against_base)} tests against {base.name} and {len(against_baselines)} against baselines), "
@@ -88,8 +81,7 @@ def _compare(pairs: Mapping[tuple[str, str], tuple[Sequence[float], Sequence[flo
     differences = {key: [a - b for a, b in zip(*values, strict=True)] for key, values in pairs.items()}
     p_values = holm({key: randomisation_test(paired, SEED) for key, paired in differences.items()})
     return [
-        Comparison(*key, *map(fmean, pairs[key]), *interval(paired, SEED), p_values[key])
-        for key, paired in differences.items()
+        Comparison(*key, fmean(paired), *interval(paired, SEED), p_values[key]) for key, paired in differences.items()
     ]
 
 
@@ -108,32 +100,12 @@ def _headline(comparisons: list[Comparison], base: str, new: str) -> str:
     return f"{new}: {', '.join(clauses)}."
 
 
-def _numbers(comparisons: list[Comparison], new: Experiment) -> str:
-    parts = [
-        f"{one.value:.3f} against {one.other:.3f} with {WAYS[one.way]} ({signed(one.difference)}, 95{NBSP}% interval "
-        f"{signed(one.low)} to {signed(one.high)}, {p_text(one.p)})"
-        for one in comparisons
-    ]
+def _numbers(base: Experiment, new: Experiment, ways: list[str], obstacle: str | None) -> str:
+    of_base, of_new = base.queries["ndcg10"], new.queries["ndcg10"]
+    parts = [f"{fmean(of_new[way]):.3f} against {fmean(of_base[way]):.3f} with {WAYS[way]}" for way in ways]
     queries = f"{len(new.queries['ids'])} {new.queries['split']} queries"
-    return f"On {queries}, {new.name} has an nDCG@10 of {', and of '.join(parts)}."
-
-
-def _untested(obstacle: str, base: Experiment, new: Experiment, ways: list[str]) -> str:
-    means = [
-        f"{fmean(new.queries['ndcg10'][way]):.3f} and {fmean(base.queries['ndcg10'][way]):.3f} with {WAYS[way]}"
-        for way in ways
-    ]
-    return f"No paired test: {obstacle}. nDCG@10, {new.name} and {base.name}, each on its own: {'; '.join(means)}."
-
-
-def _against_baseline(baseline: str, comparisons: list[Comparison]) -> str:
-    words = {"better": "better", "worse": "worse", "unsure": "no difference shown"}
-    parts = [
-        f"{words[one.outcome]} with {WAYS[one.way]} ({signed(one.difference)}, {p_text(one.p)})"
-        for one in comparisons
-        if one.against == baseline
-    ]
-    return f"Against {BASELINES[baseline]}: {'; '.join(parts)}."
+    where = f"No paired test: {obstacle}. Each on its own queries" if obstacle else f"On {queries}"
+    return f"{where}, {new.name} has an nDCG@10 of {', and of '.join(parts)}."
 
 
 def _stopwords(base: Experiment, new: Experiment, gates: Gates) -> str:

@@ -15,7 +15,8 @@ class Stretch:
 
 def stretches(view: dict) -> list[Stretch]:
     """The whole text of a token view in order; the spans of its pieces rise and never overlap (`analysis.views`)."""
-    text, largest, found, last = view["text"], max_weight(view), [], 0
+    text, found, last = view["text"], [], 0
+    largest = max((one["weight"] for one in [*view["own"], *view["top"]]), default=0.0)
     for one in view["own"]:
         start, end = one["start"], one["end"]
         if one["weight"] > 0 and start < end:
@@ -24,17 +25,6 @@ def stretches(view: dict) -> list[Stretch]:
             found.append(Stretch(text[start:end], one["weight"] / largest, one["kind"], note))
             last = end
     return found + ([Stretch(text[last:])] if last < len(text) else [])
-
-
-def max_weight(view: dict) -> float:
-    """The largest weight of a token view, 1 for a vector without any."""
-    return max((one["weight"] for one in [*view["own"], *view["top"]]), default=0.0) or 1.0
-
-
-def expansions(view: dict) -> list[dict]:
-    """The heaviest pieces that the text does not contain, each with `share` as in Stretch."""
-    largest = max_weight(view)
-    return [one | {"share": one["weight"] / largest} for one in view["top"] if not one["in_text"]]
 
 
 def token_views(base: list[dict], new: list[dict]) -> list[dict]:

@@ -3,16 +3,19 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
-from kosplade.report.figures import direction, importance
+from kosplade.report.figures import change, direction, importance
 from kosplade.report.review.outcomes import EVAL, Diff, Outcome, not_compared, split_of
 from kosplade.retrieval.results import NONE, figure, format_table
 
-MAIN = (EVAL, "metrics/sparsity.json", "metrics/cost.json")  # of other files everything is folded
-SHOWN = 8  # metrics of a main file that are not folded
-MOST = 200  # rows of one table: GitHub takes comments of at most 65,536 characters
+MAIN = (EVAL, "metrics/sparsity.json", "metrics/cost.json")  # their metrics stand before those of other files
+SHOWN = 20  # metrics that are not folded
+MOST = 220  # metrics in all: GitHub takes comments of at most 65,536 characters
+sides = itemgetter("old", "new")
 VERDICTS = {True: "pass", False: "**FAIL**", None: "not judged"}
 
 
@@ -45,63 +48,36 @@ def gate_table(outcomes: Iterable[Outcome]) -> str:
 def param_table(params: Diff) -> str:
     """The parameters that differ; their file is named where it is not params.yaml."""
     rows = [
-        {"parameter": code(name if file == "params.yaml" else f"{file}:{name}")}
-        | {
-            title: NONE if values[side] is None else code(json.dumps(values[side], ensure_ascii=False))
-            for title, side in (("base", "old"), ("now", "new"))
-        }
+        (code(name if file == "params.yaml" else f"{file}:{name}"), *map(_written, sides(values)))
         for file, changed in _changed(params).items()
         for name, values in sorted(changed.items())
     ]
-    return _table(rows, ["parameter", "base", "now"]) if rows else "None differs."
+    return format_table(rows, ["parameter", "base", "now"]) if rows else "None differs."
+
+
+def _written(value: Any) -> str:
+    return NONE if value is None else code(json.dumps(value, ensure_ascii=False))
 
 
 def metric_parts(metrics: Diff) -> list[str]:
-    """The metrics that differ, file by file, the most important first, long tails folded; what is not comparable."""
-    changed, split = _changed(metrics), split_of(metrics)
-    parts, reasons = [], []
-    for file in sorted(changed, key=lambda file: (MAIN.index(file) if file in MAIN else len(MAIN), file)):
-        rows = []
-        for name in sorted(changed[file], key=lambda name: _order(name, split)):
-            values = changed[file][name]
-            why = None if None in values.values() else not_compared(metrics, file, name)
-            rows.append(
-                {
-                    "metric": code(name),
-                    "base": figure(values["old"]),
-                    "now": figure(values["new"]),
-                    "change": "" if why else change(values),
-                    "": "not compared" if why else arrow(name, values),
-                }
-            )
-            reasons += [why] if why else []
-        shown = SHOWN if file in MAIN else 0
-        if shown:
-            parts += [f"#### {code(file)}", _table(rows[:shown])]
-        if rows[shown:]:
-            title = f"{len(rows) - shown} more" if shown else f"{file}: {len(rows)}"
-            parts += [f"<details><summary>{title}</summary>", _table(rows[shown:]), "</details>"]
-    counted = [f"{count} metrics: {why}." for why, count in Counter(reasons).items()]
-    return [*counted, *parts] or ["None differs."]
-
-
-def arrow(name: str, values: Mapping[str, Any]) -> str:
-    """Where the value went and whether that is better or worse, as far as that is known."""
-    old, new = values["old"], values["new"]
-    if old is None or new is None:
-        return "new" if old is None else "gone"
-    sign = direction(name)
-    if not sign or not _are_numbers(old, new) or old == new:
-        return ""
-    return f"{'↑' if new > old else '↓'} {'better' if (new > old) == (sign > 0) else 'worse'}"
-
-
-def change(values: Mapping[str, Any]) -> str:
-    """The signed difference of two figures."""
-    if not _are_numbers(values["old"], values["new"]):
-        return ""
-    difference = values["new"] - values["old"]
-    return f"{difference:+,}" if isinstance(difference, int) else f"{difference:+.3g}"
+    """The metrics that differ, the most important first and the long tail folded; why some are not compared."""
+    split, reasons, rows = split_of(metrics), Counter(), []
+    changed = {(file, name): v for file, of in _changed(metrics).items() for name, v in of.items()}
+    for file, name in sorted(changed, key=lambda key: _order(*key, split)):
+        old, new = sides(changed[file, name])
+        why = None if None in (old, new) else not_compared(metrics, file, name)
+        reasons.update([why] if why else [])
+        difference, arrow, sense = ("", "", "not compared") if why else change(name, old, new)
+        metric = code(f"{Path(file).stem}.{name}")
+        rows.append((metric, figure(old), figure(new), difference, f"{arrow} {sense}".strip()))
+    columns = ["metric", "base", "now", "change", ""]
+    parts = [f"{count} metrics: {why}." for why, count in reasons.items()]
+    parts += [format_table(rows[:SHOWN], columns)] if rows else ["None differs."]
+    if folded := rows[SHOWN:MOST]:
+        left = f" (and {len(rows) - MOST} that `dvc metrics diff` shows)" if len(rows) > MOST else ""
+        summary = f"<details><summary>{len(folded)} more{left}</summary>"
+        parts += [summary, format_table(folded, columns), "</details>"]
+    return parts
 
 
 def code(text: str) -> str:
@@ -112,14 +88,10 @@ def code(text: str) -> str:
     return f"{fence}{padded}{fence}".replace("|", "\\|")
 
 
-def _order(name: str, split: str) -> tuple:
-    """Metrics with a direction first, of the reported split first, then as in DIRECTIONS."""
-    return not direction(name), name.split(".")[0] in {"val", "test"} - {split}, importance(name), name
-
-
-def _table(rows: list[dict[str, object]], columns: Sequence[str] = ("metric", "base", "now", "change", "")) -> str:
-    rest = f"\n\n{len(rows) - MOST} more: dvc metrics diff" if len(rows) > MOST else ""
-    return format_table(rows[:MOST], columns) + rest
+def _order(file: str, name: str, split: str) -> tuple:
+    """Metrics with a direction first, of the main files and the reported split first, then as in DIRECTIONS."""
+    is_aside = file not in MAIN or name.split(".")[0] in {"val", "test"} - {split}
+    return not direction(name), is_aside, importance(name), file, name
 
 
 def _changed(diff: Diff) -> Diff:
@@ -129,7 +101,3 @@ def _changed(diff: Diff) -> Diff:
         for file, of in diff.items()
     }
     return {file: of for file, of in files.items() if of}
-
-
-def _are_numbers(*values: Any) -> bool:
-    return all(isinstance(value, int | float) for value in values)

@@ -2,10 +2,10 @@
 
 import argparse
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from kosplade.console import say
 from kosplade.errors import UserError
@@ -15,36 +15,62 @@ from kosplade.pretrained.dense import DenseEncoder
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
 from kosplade.retrieval.encoding import inference_free
-from kosplade.retrieval.evaluation import evaluate_runs
+from kosplade.retrieval.evaluation import Evaluated, evaluate_runs
 from kosplade.retrieval.reference import BASELINES, Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
 from kosplade.retrieval.search import to_run, without_own
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
-from kosplade.tools.approximate import INSTALL, ApproximateIndex, approximate_cost, is_available
 from kosplade.tools.options import make_folder
 from kosplade.tools.recounting import recounted_weights
 
 SPEED_DEPTH = 10  # documents that a query asks for where speeds are taken
-SPEEDS = {"documents_a_second": "documents/s", "queries_a_second": "queries/s, exact"}
-APPROXIMATE = {"approximate_queries_a_second": "queries/s, Seismic", "recall10": "its recall@10"}
-
-Systems = dict[str, tuple[Found, dict[str, float]]]  # what each found, and its speeds: none of a baseline
+SPEEDS = {"documents_a_second": "documents/s", "queries_a_second": "queries/s"}
 
 
 def evaluate_folder(options: argparse.Namespace) -> None:
     """Evaluate and print, as the options of the command say. Raises UserError before the first text is encoded."""
-    params = load_params()
+    params, names = load_params(), _names(options.model)
     output = options.output or Path("outputs/beir") / options.beir.resolve().name
-    names = _names(options.model)
     collection = read_collection(options.beir, options.split, with_titles=not options.no_titles)
     make_folder(output)
     for folder in names.values():
         _load(folder, options, params)
     dense = DenseEncoder(params.teacher)
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
-    systems = _search(options, collection, params, names, dense, own_Q)
-    print(_write(options, collection, params, output, systems))
+    depth = params.eval.depth + 1  # one more, as one may go
+    systems: dict[str, Found] = {}
+    speeds: dict[str, dict[str, float]] = {}
+    for name, folder in names.items():
+        model = _load(folder, options, params)
+        model.encoder.to_fastest()
+        if not systems:  # the pieces of the first model are those of BM25
+            query_pieces = model.plain_pieces(collection.queries, "query")
+            document_pieces = model.plain_pieces(collection.documents, "document")
+        queries, documents_NV, documents_a_second = _encode(model, collection, name, recount=options.recount)
+        for way, queries_QV in queries.items():
+            systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
+            queries_a_second = exact_speed(queries_QV, documents_NV, SPEED_DEPTH)
+            speeds[f"{name}.{way}"] = dict(zip(SPEEDS, (documents_a_second, queries_a_second), strict=True))
+    vectors_ND = dense.documents(collection.documents, "dense: documents")
+    bm25 = {"k1": params.eval.bm25_k1, "b": params.eval.bm25_b}
+    baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense.queries, **bm25)
+    systems |= baselines.search(collection.queries, query_pieces, depth, "queries")
+    systems = {
+        name: Found(*without_own(found.ids_QK, found.scores_QK, own_Q), found.cost) for name, found in systems.items()
+    }
+    evaluated = _write(collection, options.split, output, systems, speeds)
+    quality, tested, cost = _tables(evaluated, systems, speeds)
+    parts = [
+        f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
+        quality,
+        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}; dense: {params.teacher.name}.",
+        tested,
+        f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(BASELINES)} of a measure.",
+        cost,
+        f"Runs in TREC format and every figure: {output}",
+    ]
+    print("\n\n".join(parts))
 
 
 def _load(folder: Path, options: argparse.Namespace, params: Params) -> ServedModel:
@@ -74,49 +100,10 @@ def own_documents(collection: Collection, *, ignored: bool) -> np.ndarray:
     return own_Q if ignored else np.full_like(own_Q, -1)
 
 
-def _search(
-    options: argparse.Namespace,
-    collection: Collection,
-    params: Params,
-    names: dict[str, Path],
-    dense: DenseEncoder,
-    own_Q: np.ndarray,
-) -> Systems:
-    """By name; the first model's pieces are those of BM25."""
-    depth = params.eval.depth + 1  # one more, as one may go
-    systems: Systems = {}
-    pieces: dict[str, list[list[int]]] = {}
-    if not is_available():
-        say("beir", f"approximate search is left out: {INSTALL}")
-    for name, folder in names.items():
-        model = _load(folder, options, params)
-        model.encoder.to_fastest()
-        pieces = pieces or {
-            "query": model.plain_pieces(collection.queries, "query"),
-            "document": model.plain_pieces(collection.documents, "document"),
-        }
-        for way, found, speed in _of_model(model, collection, name, depth, options.recount):
-            systems[f"{name}.{way}"] = found, speed
-    baselines = Baselines(
-        collection.documents,
-        pieces["document"],
-        dense.documents(collection.documents, "dense: documents"),
-        dense.queries,
-        k1=params.eval.bm25_k1,
-        b=params.eval.bm25_b,
-    )
-    of_baselines = baselines.search(collection.queries, pieces["query"], depth, "queries")
-    systems |= {name: (found, {}) for name, found in of_baselines.items()}
-    return {
-        name: (Found(*without_own(found.ids_QK, found.scores_QK, own_Q), found.cost), speed)
-        for name, (found, speed) in systems.items()
-    }
-
-
-def _of_model(
-    model: ServedModel, collection: Collection, name: str, depth: int, recount: bool
-) -> Iterator[tuple[str, Found, dict[str, float]]]:
-    """Yield (way, what was found, speeds) of each way of querying one model."""
+def _encode(
+    model: ServedModel, collection: Collection, name: str, *, recount: bool
+) -> tuple[dict[str, csr_matrix], csr_matrix, float]:
+    """Queries [Q, V] by each way of querying the model, documents [N, V], and how many of these a second."""
     queries = model.queries(collection.queries, f"{name}: queries")
     if recount:
         weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
@@ -124,22 +111,7 @@ def _of_model(
     reachable_P = model.reachable(collection.documents, *queries.values())
     started = time.perf_counter()
     documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
-    documents_a_second = len(collection.documents) / (time.perf_counter() - started)
-    index = ApproximateIndex(documents_NV) if is_available() else None
-    for way, queries_QV in queries.items():
-        found = sparse_found(queries_QV, documents_NV, depth)
-        speed = {
-            "documents_a_second": documents_a_second,
-            "queries_a_second": exact_speed(queries_QV, documents_NV, SPEED_DEPTH),
-        }
-        if index:
-            approximate = approximate_cost(found.ids_QK, queries_QV, index)
-            speed |= {
-                "approximate_queries_a_second": approximate["queries_a_second"],
-                "approximate_index_bytes": approximate["index_bytes"],
-                "recall10": approximate["recall10"],
-            }
-        yield way, found, speed
+    return queries, documents_NV, len(collection.documents) / (time.perf_counter() - started)
 
 
 def _names(folders: list[Path]) -> dict[str, Path]:
@@ -153,25 +125,31 @@ def _names(folders: list[Path]) -> dict[str, Path]:
     return names
 
 
-def _write(options: argparse.Namespace, collection: Collection, params: Params, output: Path, systems: Systems) -> str:
-    """Write runs and figures; return what is printed."""
+def _write(
+    collection: Collection, split: str, output: Path, systems: dict[str, Found], speeds: dict[str, dict[str, float]]
+) -> Evaluated:
+    """Write runs and figures."""
     runs = {
         name: to_run(collection.query_ids, collection.document_ids, found.ids_QK, found.scores_QK)
-        for name, (found, _) in systems.items()
+        for name, found in systems.items()
     }
     for name, run in runs.items():
-        write_run(output / f"{options.split}.{name}.trec", run, name)
-    speeds = {name: speed for name, (_, speed) in systems.items() if speed}
+        write_run(output / f"{split}.{name}.trec", run, name)
     evaluated = evaluate_runs(collection, runs, list(speeds), BASELINES)
     figures = {"documents": len(collection.documents)} | evaluated.figures | {"gains": evaluated.gains}
-    figures |= {"cost": {name: found.cost for name, (found, _) in systems.items()}, "speed": speeds}
-    write_json(output / f"{options.split}.json", figures)
+    figures |= {"cost": {name: found.cost for name, found in systems.items()}, "speed": speeds}
+    write_json(output / f"{split}.json", figures)
+    return evaluated
 
-    quality = [{"": name} | quality_cells(figures[name]) for name in systems]
-    shown = SPEEDS | APPROXIMATE if is_available() else SPEEDS
+
+def _tables(
+    evaluated: Evaluated, systems: dict[str, Found], speeds: dict[str, dict[str, float]]
+) -> tuple[str, str, str]:
+    """Quality of every system, tests against the baselines, cost and speed."""
+    quality = [{"": name} | quality_cells(evaluated.figures[name]) for name in systems]
     cost = [
-        {"": name} | cost_cells(found.cost) | {title: speed.get(key) for key, title in shown.items()}
-        for name, (found, speed) in systems.items()
+        {"": name} | cost_cells(found.cost) | {title: speeds.get(name, {}).get(key) for key, title in SPEEDS.items()}
+        for name, found in systems.items()
     ]
     tested = [
         {"difference": f"{system} - {baseline}"}
@@ -179,14 +157,8 @@ def _write(options: argparse.Namespace, collection: Collection, params: Params, 
         for system in speeds
         for baseline in BASELINES
     ]
-    return "\n\n".join(
-        [
-            f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
-            format_table(quality, ["", *QUALITY.values()]),
-            f"BM25: Lucene's, k1 {params.eval.bm25_k1}, b {params.eval.bm25_b}; dense: {params.teacher.name}.",
-            format_table(tested, ["difference", *QUALITY.values()]),
-            f"Paired randomisation tests, p after Holm's correction over the {len(tested)} of a measure.",
-            format_table(cost, ["", *COSTS.values(), *shown.values()]),
-            f"Runs in TREC format and every figure: {output}",
-        ]
+    return (
+        format_table(quality, ["", *QUALITY.values()]),
+        format_table(tested, ["difference", *QUALITY.values()]),
+        format_table(cost, ["", *COSTS.values(), *SPEEDS.values()]),
     )

@@ -1,18 +1,19 @@
 """Import one public data set: `python -m kosplade.tools.imports NAME`, or `make import DATASET=NAME`."""
 
 from contextlib import ExitStack
-from pathlib import Path
+from functools import partial
 
 from kosplade.console import run_command, say
 from kosplade.errors import UserError
 from kosplade.files import read_json, replacing, write_json
 from kosplade.params import load_params
 from kosplade.tools.imports.download import fetch
-from kosplade.tools.imports.judged import convert_beir, convert_miracl
+from kosplade.tools.imports.judged import convert_judged
 from kosplade.tools.imports.registry import Dataset, find_dataset
 from kosplade.tools.imports.squad import convert_squad
 
 MADE_FROM = "imported.json"
+tell = partial(say, "import")
 
 
 def main(arguments: list[str]) -> None:
@@ -30,15 +31,19 @@ def import_dataset(dataset: Dataset, max_passage_chars: int) -> None:
     tell(f"{dataset.title}: {dataset.size}")
     tell(f"licence: {dataset.licence} - {dataset.licence_note}")
     tell(f"cite: {dataset.citation}")
-    if not dataset.verified:
-        tell("its revision could not be verified when the entry was written: look at the comment in data/registry.yaml")
     source = {key: getattr(dataset, key) for key in ("title", "licence", "licence_note", "citation")}
     source["downloads"] = fetch(dataset, tell)
     if dataset.train:
         source["max_passage_chars"] = max_passage_chars
-    made = " and ".join(map(str, dataset.outputs))
-    if all(path.exists() for path in dataset.outputs) and _made_from(dataset) == source:
+    outputs = [path for path in (dataset.train, dataset.beir) if path]
+    made = " and ".join(map(str, outputs))
+    record = dataset.beir / MADE_FROM
+    made_from = read_json(record, f"Delete {dataset.beir}.") if record.exists() else None
+    there = [path for path in outputs if path.exists()]
+    if made_from == source and there == outputs:
         tell(f"{made}: up to date")
+    elif there and made_from is None:
+        raise UserError(f"{there[0]} is there without a {record} that says what made it. Move it.")
     else:
         tell(f"{made}: {_convert(dataset, source, max_passage_chars)}")
     if dataset.train:
@@ -46,34 +51,16 @@ def import_dataset(dataset: Dataset, max_passage_chars: int) -> None:
     tell(f"next: make eval-beir DIR={dataset.beir}; to keep the pins: git add {dataset.folder}")
 
 
-def tell(line: str) -> None:
-    """Print one line."""
-    say("import", line)
-
-
 def _convert(dataset: Dataset, source: dict, max_passage_chars: int) -> str:
-    for path in dataset.outputs:
-        if path.exists() and _made_from(dataset) is None:
-            raise UserError(f"{path} is there without a {_record(dataset)} that says what made it. Move it.")
     with ExitStack() as stack:  # the BEIR folder moves last: it says what all of it was made from
-        beir = stack.enter_context(replacing(Path(dataset.beir)))
+        beir = stack.enter_context(replacing(dataset.beir))
         if dataset.train:
-            train = stack.enter_context(replacing(Path(dataset.train)))
+            train = stack.enter_context(replacing(dataset.train))
             counts = convert_squad(dataset.folder, dataset.files, train, beir, max_passage_chars)
         else:
-            convert = {"beir": convert_beir, "miracl": convert_miracl}[dataset.format]
-            counts = convert(dataset.folder, dataset.files, beir)
+            counts = convert_judged(dataset.folder, dataset.files, beir)
         write_json(beir / MADE_FROM, source)
     return counts
-
-
-def _made_from(dataset: Dataset) -> dict | None:
-    record = _record(dataset)
-    return read_json(record, f"Delete {dataset.beir}.") if record.exists() else None
-
-
-def _record(dataset: Dataset) -> Path:
-    return Path(dataset.beir, MADE_FROM)
 
 
 if __name__ == "__main__":

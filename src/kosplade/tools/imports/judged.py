@@ -4,24 +4,23 @@ Ids, repetitions and judgements of unknown texts are not looked at here: `kospla
 the folder before an evaluation.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 from tqdm import tqdm
 
-from kosplade.errors import UserError
 from kosplade.files import write_jsonl
 from kosplade.records.text import is_blank
-from kosplade.tools.imports.rows import BROKEN, rows, shape_error
+from kosplade.tools.imports.rows import rows
 
-Files = dict[str, tuple[str, ...]]
 Text = Annotated[str, BeforeValidator(lambda text: "" if text is None else text)]
 
 
 class Document(BaseModel):
-    """A row of a corpus; MIRACL calls the id `docid`."""
+    """A row of a corpus (there is none as TSV); MIRACL calls the id `docid`."""
 
     id: str = Field(validation_alias=AliasChoices("_id", "docid"))
     title: Text = ""
@@ -31,69 +30,35 @@ class Document(BaseModel):
 class Query(BaseModel):
     """A row of queries."""
 
+    columns: ClassVar = ("_id", "text")
     id: str = Field(validation_alias="_id")
     text: str
 
 
 class Judgement(BaseModel):
-    """A row of qrels; a score of 1.0 or "1" is 1, as public sets have it."""
+    """A row of qrels, as TSV in TREC's form; a score of 1.0 or "1" is 1, as public sets have it."""
 
+    columns: ClassVar = ("query-id", "Q0", "corpus-id", "score")
     query: str = Field(validation_alias="query-id")
     document: str = Field(validation_alias="corpus-id")
     score: int
 
 
-def convert_beir(folder: Path, files: Files, beir: Path) -> str:
-    """Convert corpus (`_id, title, text`), queries (`_id, text`), qrels (`query-id, corpus-id, score`).
+def convert_judged(folder: Path, files: Mapping[str, Sequence[str]], beir: Path) -> str:
+    """Write the BEIR folder `beir` of the files in `folder`, by role; return a line that counts what is in it.
 
-    Each is JSONL, gzipped JSONL or Parquet. Writes the BEIR folder `beir`; returns a line that counts what is in it.
     Raises UserError for a row of another shape and a broken file.
     """
-    documents, queries, judgements = (
-        _all(folder, files[role], model)
-        for role, model in (("corpus", Document), ("queries", Query), ("qrels", Judgement))
-    )
-    return _write(beir, documents, queries, judgements)
 
+    def all_rows(role: str, model: type[BaseModel]) -> Iterator:
+        return chain.from_iterable(rows(folder / name, model) for name in files[role])
 
-def convert_miracl(folder: Path, files: Files, beir: Path) -> str:
-    """Convert topics (`id<tab>query`), qrels in TREC's form, corpus (`docid, title, text` as gzipped JSONL).
-
-    Writes the BEIR folder `beir`; returns a line that counts what is in it. Raises UserError as `convert_beir`.
-    """
-    documents = _all(folder, files["corpus"], Document)
-    queries = _fields(folder, files["topics"], ("_id", "text"), Query)
-    judgements = _fields(folder, files["qrels"], ("query-id", "Q0", "corpus-id", "score"), Judgement)
-    return _write(beir, documents, queries, judgements)
-
-
-def _all(folder: Path, files: tuple[str, ...], model: type[BaseModel]) -> Iterator:
-    for name in files:
-        yield from rows(folder / name, model)
-
-
-def _fields(folder: Path, files: tuple[str, ...], names: tuple[str, ...], model: type[BaseModel]) -> Iterator:
-    """The lines of files of tab-separated values without a header."""
-    for name in files:
-        try:
-            lines = (folder / name).read_text(encoding="utf-8-sig").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{folder / name}: cannot be read ({error}). {BROKEN}") from None
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    yield model.model_validate(dict(zip(names, line.split("\t"), strict=False)))
-                except ValidationError as error:
-                    raise UserError(f"{folder / name}:{number}: {shape_error(error)}. {BROKEN}") from None
-
-
-def _write(beir: Path, documents: Iterable[Document], queries: Iterable[Query], qrels: Iterable[Judgement]) -> str:
-    judged = {(one.query, one.document): one.score for one in qrels}
+    judged = {(one.query, one.document): one.score for one in all_rows("qrels", Judgement)}
     asked = {query for query, _ in judged}
-    texts = {query.id: query.text for query in queries}
+    texts = {query.id: query.text for query in all_rows("queries", Query)}
     seen = (
         {"_id": document.id, "title": document.title, "text": document.text}
-        for document in tqdm(documents, desc="writing the corpus", unit="document", leave=False)
+        for document in tqdm(all_rows("corpus", Document), desc="writing the corpus", unit="document", leave=False)
         if not is_blank(document.title + document.text)
     )
     count = write_jsonl(beir / "corpus.jsonl", seen)

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 from urllib.parse import urlparse
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, model_validator
 
 from kosplade.errors import UserError
 from kosplade.files import read_model
+from kosplade.paths import USER_DATA
 
 REGISTRY = Path("data/registry.yaml")
 IMPORTS = Path("data/imports")
-ROLES = {
-    "squad": {"train", "dev"},
-    "beir": {"corpus", "queries", "qrels"},
-    "miracl": {"topics", "qrels", "corpus"},
-}
+ROLES = ({"train", "dev"}, {"corpus", "queries", "qrels"})
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,19 @@ class Url(BaseModel, extra="forbid", frozen=True):
     sha256: str | None = None
 
 
+class Git(BaseModel, extra="forbid", frozen=True):
+    """A file or folder of a Git repository at one commit."""
+
+    url: str
+    path: str
+    revision: str
+
+
 class Dataset(BaseModel, extra="forbid", frozen=True):
-    """An entry of the registry; `files` are those that the converter of `format` reads, by role."""
+    """An entry of the registry: where DVC gets it from, and the files that are converted, by role.
+
+    Roles are train and dev of SQuAD's JSON, or corpus, queries and qrels of a collection with judgements.
+    """
 
     name: str
     title: str
@@ -45,25 +52,16 @@ class Dataset(BaseModel, extra="forbid", frozen=True):
     licence: str
     licence_note: str
     citation: str
-    source: Literal["url", "git"]
-    revisions: tuple[str, ...] = Field(min_length=1)
-    verified: bool
     urls: tuple[Url, ...] = ()
-    url: str | None = None
-    path: str | None = None
-    format: Literal["squad", "beir", "miracl"]
+    git: Git | None = None
     files: dict[str, tuple[str, ...]]
-    train: str | None = None
-    beir: str
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Dataset":
-        if set(self.files) != ROLES[self.format]:
-            raise ValueError(f"files must name {', '.join(sorted(ROLES[self.format]))}")
-        if (self.format == "squad") != (self.train is not None):
-            raise ValueError("train belongs to the format squad, and only there")
-        if not (self.urls if self.source == "url" else self.url and self.path):
-            raise ValueError("a source url has urls; a source git has url and path")
+        if set(self.files) not in ROLES:
+            raise ValueError(f"files must name {' or '.join(', '.join(sorted(roles)) for roles in ROLES)}")
+        if bool(self.urls) == bool(self.git):
+            raise ValueError("either urls or git says where it comes from")
         return self
 
     @property
@@ -72,21 +70,25 @@ class Dataset(BaseModel, extra="forbid", frozen=True):
         return IMPORTS / self.name
 
     @property
+    def train(self) -> Path | None:
+        """The training pairs that are made of it, None if there are none in it."""
+        return USER_DATA / f"train_{self.name}.jsonl" if "train" in self.files else None
+
+    @property
+    def beir(self) -> Path:
+        """The BEIR folder that is made of it, judgements in qrels/test.tsv."""
+        return Path("data/beir") / self.name
+
+    @property
     def downloads(self) -> tuple[Download, ...]:
         """What DVC fetches, one call after the other."""
-        if self.source == "git":
-            revision = self.revisions[0]
-            arguments = ("import", self.url, self.path, "--rev", revision, "-o")
-            return (Download(PurePosixPath(self.path).name, arguments, revision),)
+        if self.git:
+            arguments = ("import", self.git.url, self.git.path, "--rev", self.git.revision, "-o")
+            return (Download(PurePosixPath(self.git.path).name, arguments, self.git.revision),)
         return tuple(
             Download(PurePosixPath(urlparse(one.url).path).name, ("import-url", one.url), one.url, one.sha256)
             for one in self.urls
         )
-
-    @property
-    def outputs(self) -> list[Path]:
-        """What is made of the downloads: training pairs, if any, and a BEIR folder."""
-        return [Path(path) for path in (self.train, self.beir) if path]
 
 
 class Registry(BaseModel, extra="forbid"):

@@ -1,4 +1,4 @@
-"""Rows of downloaded files (JSONL, gzipped JSONL, Parquet), each in the shape of a pydantic model."""
+"""Rows of downloaded files (JSON Lines, gzipped or not, Parquet, TSV, JSON), each in the shape of a pydantic model."""
 
 import gzip
 from collections.abc import Iterator
@@ -15,16 +15,21 @@ BROKEN = "Delete the file and its .dvc file, and run the same command again."
 
 
 def rows(path: Path, model: type[Model]) -> Iterator[Model]:
-    """Stream the rows of a .parquet, .jsonl.gz or .jsonl file.
+    """Stream the rows of a file by the ending of its name; a .json file is one row.
 
-    Raises UserError with the file and the row (the line, of JSONL) for one of another shape and for a broken file.
+    A .tsv file has no header: its fields are `model.columns`. Raises UserError with the file and the row (the line, of
+    text) for one of another shape and for a broken file.
     """
     number = 0
     try:
         for number, row in _read(path):  # noqa: B007 - errors name it
+            if path.suffix == ".tsv":
+                row = dict(zip(model.columns, row.rstrip("\r\n").split("\t"), strict=False))
             yield model.model_validate(row) if isinstance(row, dict) else model.model_validate_json(row)
     except ValidationError as error:
-        raise UserError(f"{path}:{number}: {shape_error(error)}. {BROKEN}") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UserError(f"{path}:{number}: {place}: {first['msg']}. {BROKEN}") from None
     except (OSError, EOFError, ValueError) as error:  # cut short, no gzip, no Parquet, no UTF-8
         raise UserError(f"{path}: broken after row {number} ({first_line(error)}). {BROKEN}") from None
 
@@ -35,10 +40,5 @@ def _read(path: Path) -> Iterator[tuple[int, dict | str]]:
             yield from enumerate((row for batch in file.iter_batches() for row in batch.to_pylist()), start=1)
         return
     with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="\n") as lines:
-        yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-
-
-def shape_error(error: ValidationError) -> str:
-    """The first thing that pydantic found, with its place: `data.0.paragraphs: Field required`."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        found = [lines.read()] if path.suffix == ".json" else lines
+        yield from ((number, line) for number, line in enumerate(found, start=1) if line.strip())

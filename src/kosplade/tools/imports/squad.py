@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from kosplade.corpus.folder import write_beir
 from kosplade.errors import UserError
 from kosplade.files import write_jsonl
 from kosplade.records.text import clean, passages, text_key
-from kosplade.tools.imports.rows import BROKEN, shape_error
+from kosplade.tools.imports.rows import rows
 
 
 class Answer(BaseModel):
@@ -74,14 +74,8 @@ def convert_squad(folder: Path, files: dict[str, tuple[str, ...]], train: Path, 
 
 
 def read(path: Path) -> list[Paragraph]:
-    """The paragraphs of a file; a shape other than SQuAD's, or none, is a UserError."""
-    try:
-        squad = Squad.model_validate_json(path.read_text(encoding="utf-8-sig"))
-    except ValidationError as error:
-        raise UserError(f"{path}: {shape_error(error)}; SQuAD's JSON is expected. {BROKEN}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}). {BROKEN}") from None
-    return [paragraph for article in squad.data for paragraph in article.paragraphs]
+    """The paragraphs of a file; a shape other than SQuAD's is a UserError."""
+    return [paragraph for squad in rows(path, Squad) for article in squad.data for paragraph in article.paragraphs]
 
 
 def cut(paragraphs: Iterable[Paragraph], max_chars: int) -> tuple[list[tuple[str, str]], list[str], Counter[str]]:

@@ -44,14 +44,11 @@ def load_variant(folder: Path, batch_size: int) -> Variant:
     """An export or a variant, with the lengths that it was exported with. Raises UserError for any other folder."""
     if not (folder / LENGTHS).is_file():
         raise UserError(f"{folder}: neither an export nor a variant of one (no {LENGTHS}). Run: make convert-v25-hf")
-    plain = {"vocabulary": None, "pieces": None}
-    about = read_json(folder / ABOUT, REMEDY) if (folder / ABOUT).exists() else plain
+    has_about = (folder / ABOUT).exists()
+    about = read_json(folder / ABOUT, REMEDY) if has_about else {"vocabulary": None, "pieces": None}
     lengths = read_json(folder / LENGTHS, REMEDY)
-    try:
-        shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
-        pieces, vocab_size = about["pieces"], about["vocabulary"]
-    except (KeyError, TypeError):
-        raise UserError(f"{folder}: {LENGTHS} or {ABOUT} lacks a field. {REMEDY}") from None
+    shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
+    pieces, vocab_size = about["pieces"], about["vocabulary"]
     load = _load_onnx if (folder / FILE).exists() else load_export
     model = load(folder, batch_size=batch_size, **shared)
     size = model.encoder.vocab_size

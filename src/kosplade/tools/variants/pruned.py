@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from transformers import PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
-from kosplade.export.sentence_transformers import write_sentence_transformers
-from kosplade.files import write_json
 from kosplade.retrieval.served import ServedModel
 from kosplade.vocab.pieces import SPACE, piece_strings, special_ids
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -55,10 +52,10 @@ def _is_korean(piece: str) -> bool:
     )
 
 
-def write_pruned(model: ServedModel, kept_v: np.ndarray, texts: Sequence[str], folder: Path) -> None:
-    """Write `model` with the pieces `kept_v` (sorted ids) alone into `folder`, as the stage `convert` writes an export.
+def write_pruned(model: ServedModel, kept_v: np.ndarray, folder: Path) -> PreTrainedTokenizerBase:
+    """Write weights and tokenizer of `model` with the pieces `kept_v` (sorted ids) alone; return the tokenizer.
 
-    Raises UserError for a tokenizer that cannot be pruned, and where one of `texts` would be cut differently.
+    Raises UserError for a tokenizer that cannot be pruned.
     """
     encoder, mlm = model.encoder, model.encoder.mlm
     new = np.full(encoder.vocab_size, -1)
@@ -78,20 +75,7 @@ def write_pruned(model: ServedModel, kept_v: np.ndarray, texts: Sequence[str], f
     model.tokenizer.save_pretrained(folder)
     file = folder / "tokenizer.json"
     file.write_text(json.dumps(_renumbered(_state(model.tokenizer), kept_v, new), ensure_ascii=False), encoding="utf-8")
-    tokenizer = load_tokenizer(folder)
-    for text in texts:
-        before, after = (one(text, verbose=False)["input_ids"] for one in (model.tokenizer, tokenizer))
-        if kept_v[after].tolist() != before:
-            raise UserError(f"'{text[:40]}' is cut differently with fewer pieces, a fault here. Use the whole export.")
-    weight_v = model.query_weight_V[kept_v]
-    write_json(folder / "idf.json", dict(zip(piece_strings(tokenizer), weight_v.tolist(), strict=True)))
-    write_sentence_transformers(
-        folder,
-        torch.from_numpy(weight_v),
-        tokenizer,
-        max_query_length=model.max_query_length,
-        max_document_length=model.max_document_length,
-    )
+    return load_tokenizer(folder)
 
 
 def _state(tokenizer: PreTrainedTokenizerBase) -> dict:

@@ -4,15 +4,24 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
 from kosplade.errors import UserError
+from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.files import replacing, write_json
+from kosplade.retrieval.served import ServedModel
 from kosplade.tools.options import refuse_outs
+from kosplade.tools.recounting import recounted_weights
 from kosplade.tools.variants.loading import ABOUT, LENGTHS, load_variant
 from kosplade.tools.variants.onnx import FILE, write_int8, write_onnx
 from kosplade.tools.variants.pruned import kept_pieces, write_pruned
-from kosplade.tools.variants.recounted import write_recounted
+from kosplade.vocab.pieces import piece_strings
 
-KINDS = ("pruned", "onnx", "int8", "recounted")
+ENGINES = {"onnx": write_onnx, "int8": write_int8}
+KINDS = ("pruned", *ENGINES, "recounted")
+MODEL = ("config.json", "model*.safetensors*", "tokenizer*.json")
 BESIDE = ("config.json", "idf.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
 
 
@@ -21,7 +30,8 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
 
     `texts` are for pruned (see `kept_pieces`) and recounted. Raises UserError where recounted has none, where `output`
     is anything but a variant or lies in an out of the pipeline, and for a source that is no export, or a variant of a
-    kind that this one is not made of.
+    kind that this one is not made of. What tells figures or tables of another IDF, the card and `opensearch/`, is left
+    out of pruned and recounted.
     """
     if kind == "recounted" and not texts:
         raise UserError("recounted counts the pieces of texts. Name some: --texts corpus.jsonl")
@@ -40,14 +50,26 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
     pieces_v = kept_pieces(model.tokenizer, texts) if kind == "pruned" else variant.pieces_v
     with replacing(output) as target:
         target.mkdir()
-        if kind == "pruned":
-            write_pruned(model, pieces_v, texts, target)
-        elif kind == "recounted":
-            write_recounted(model, source, texts, target)
+        if kind in ENGINES:
+            ENGINES[kind](model.encoder, target / FILE)
+            _copy(source, BESIDE, target)
+        elif kind == "pruned":
+            _write_tables(model, write_pruned(model, pieces_v, target), model.query_weight_V[pieces_v], target)
         else:
-            {"onnx": write_onnx, "int8": write_int8}[kind](model.encoder, target / FILE)
-            for name in BESIDE:
-                shutil.copyfile(source / name, target / name)
+            _copy(source, MODEL, target)
+            _write_tables(model, model.tokenizer, recounted_weights(model, texts, "recounted: pieces"), target)
         pieces = pieces_v.tolist() if len(pieces_v) < size else None
         write_json(target / ABOUT, {"kind": kind, "vocabulary": size, "pieces": pieces})
     return f"{output}: {kind}, {len(pieces_v)} of {size} pieces"
+
+
+def _copy(source: Path, patterns: Sequence[str], target: Path) -> None:
+    for file in (file for pattern in patterns for file in source.glob(pattern)):
+        shutil.copyfile(file, target / file.name)
+
+
+def _write_tables(model: ServedModel, tokenizer: PreTrainedTokenizerBase, weight_v: np.ndarray, folder: Path) -> None:
+    """What a folder with weights and tokenizer lacks to be an export: the weights of queries, and the modules."""
+    write_json(folder / "idf.json", dict(zip(piece_strings(tokenizer), weight_v.tolist(), strict=True)))
+    lengths = {"max_query_length": model.max_query_length, "max_document_length": model.max_document_length}
+    write_sentence_transformers(folder, torch.from_numpy(weight_v), tokenizer, **lengths)
