@@ -16,8 +16,10 @@ WEIGHTS = torch.tensor([[0.5, 2.0, 0.7, 0.1, 0.0], [0.0, 0.6, 0.2, 3.0, 0.4]])
 
 def test_hand_computed_values():
     # First text: 4 pieces, the mean, so the norm is k1 = 1. Piece 1 twice: factor 2 * 2 / (2 + 1) = 4/3, once: 1.
-    # Second: 2 pieces, norm 1 - .5 + .5 * 2 / 4 = .75, once: 2 / 1.75. Floors .25, .5, 1 for the pieces 1, 2, 3.
-    expected = torch.tensor([[0.5, 2.0 * 4 / 3, 0.7, 1.0, 0.0], [0.0, 0.6, 0.5 * 2 / 1.75, 3.0 * 2 / 1.75, 0.4]])
+    # Second: 2 pieces, norm 1 - .5 + .5 * 2 / 4 = .75: 2 / 1.75, of what it lacks too. Floors .25, .5, 1 for 1, 2, 3.
+    expected = torch.tensor(
+        [[0.5, 2.0 * 4 / 3, 0.7, 1.0, 0.0], [0.0, 0.6 * 2 / 1.75, 0.5 * 2 / 1.75, 3.0 * 2 / 1.75, 0.4 * 2 / 1.75]]
+    )
     torch.testing.assert_close(Occurrences(COUNTING, QUERY_WEIGHT_V)(WEIGHTS, IDS, MASK), expected)
 
 
@@ -42,7 +44,7 @@ def test_the_gradient_is_the_factor_and_stops_under_the_floor():
     weights = WEIGHTS.clone().requires_grad_()
     Occurrences(COUNTING, QUERY_WEIGHT_V)(weights, IDS, MASK).sum().backward()
     # Piece 3 of the first text and piece 2 of the second lie under their floors.
-    expected = torch.tensor([[1.0, 4 / 3, 1.0, 0.0, 1.0], [1.0, 1.0, 0.0, 2 / 1.75, 1.0]])
+    expected = torch.tensor([[1.0, 4 / 3, 1.0, 0.0, 1.0], [2 / 1.75, 2 / 1.75, 0.0, 2 / 1.75, 2 / 1.75]])
     torch.testing.assert_close(weights.grad, expected)
 
 

@@ -44,8 +44,8 @@ def counting_of(params: Params, tables: Tables) -> Counting:
 class Occurrences(nn.Module):
     """Turns pooled weights of documents into those that an index holds.
 
-    A piece of the text: max(weight, floor) * (k1 + 1) tf / (tf + k1 (1 - b + b L / mean L)), the share of the document
-    in BM25's score (Robertson and Zaragoza 2009, eq. 3.15); a piece that the text does not hold keeps its weight.
+    max(weight, floor) * (k1 + 1) tf / (tf + k1 (1 - b + b L / mean L)): the share of the document in BM25's score
+    (Robertson and Zaragoza 2009, eq. 3.15). A piece that the text does not hold has no floor and counts as if once.
     `query_weight_V` (float32) is what each piece weighs in an inference-free query, 0 where it is not served. Compiled
     by `torch.jit.script` too, so in its Python only.
     """
@@ -63,12 +63,13 @@ class Occurrences(nn.Module):
         tf_BL = same_BLL.sum(2).to(weights_BP.dtype)
         length_B1 = is_real_BL.sum(1, keepdim=True).to(weights_BP.dtype)
         norm_B1 = self.k1 * (1 - self.b + self.b * length_B1 / self.mean_length)
-        factor_BL = (self.k1 + 1) * tf_BL / (tf_BL + norm_B1)
-        # One column more, for padding. Every real factor is above 0: where there is none the text lacks the piece.
-        factor_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
-        factor_BV = factor_BV.scatter(1, torch.where(is_real_BL, ids_BL, vocab), factor_BL)
-        floor_P, factor_BP = self.floor_V, factor_BV[:, :vocab]
+        # One column more, for padding.
+        tf_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
+        tf_BV = tf_BV.scatter(1, torch.where(is_real_BL, ids_BL, vocab), tf_BL)
+        floor_P, tf_BP = self.floor_V, tf_BV[:, :vocab]
         if pieces_P is not None:
-            floor_P, factor_BP = self.floor_V[pieces_P], factor_BV[:, pieces_P]
-        own_BP = torch.where(weights_BP < floor_P, floor_P.to(weights_BP.dtype), weights_BP) * factor_BP
-        return torch.where(factor_BP > 0, own_BP, weights_BP)
+            floor_P, tf_BP = self.floor_V[pieces_P], tf_BV[:, pieces_P]
+        is_short_BP = (tf_BP > 0) & (weights_BP < floor_P)
+        kept_BP = torch.where(is_short_BP, floor_P.to(weights_BP.dtype), weights_BP)
+        tf_BP = tf_BP.clamp(min=1)
+        return kept_BP * (self.k1 + 1) * tf_BP / (tf_BP + norm_B1)
