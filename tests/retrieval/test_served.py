@@ -5,10 +5,12 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from tiny_export import HIDDEN, write_tiny_export
+import torch
+from tiny_export import COUNTING, HIDDEN, WEIGHT_V, write_tiny_export
 from tiny_tokenizers import unigram
 
 from kosplade.errors import UserError
+from kosplade.model import Counting, Occurrences
 from kosplade.retrieval.served import WAYS, check_length, load_export
 
 TEXTS = ["w5 w6 w7 w8", "w9", "w10 w5 w5"]
@@ -29,16 +31,34 @@ def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer)
     folder, encoder = export
     model = load(folder)
     whole_P = np.arange(40)
-    expected_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5, batch_size=4).toarray()
-    assert (expected_NV[:, HIDDEN] > 0).any()
-    expected_NV[:, HIDDEN] = 0
+    pooled_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5, batch_size=4).toarray()
+    assert (pooled_NV[:, HIDDEN] > 0).any()
+    pooled_NV[:, HIDDEN] = 0
+    texts = word_tokenizer(TEXTS, max_length=5, truncation=True, padding=True, return_tensors="pt")
+    occurrences = Occurrences(COUNTING, WEIGHT_V)
+    expected_NV = occurrences(torch.from_numpy(pooled_NV), texts["input_ids"], texts["attention_mask"]).numpy()
     np.testing.assert_allclose(model.documents(TEXTS, "test", whole_P).toarray(), expected_NV, atol=1e-5)
     queries = model.queries(TEXTS, "test")
     assert list(queries) == list(WAYS)
-    np.testing.assert_allclose(queries["encoded"].toarray(), expected_NV, atol=1e-5)
     # Cut to w5 w6 w7: w8 is lost, w7 is not served.
     row = queries["inference_free"].toarray()[0]
     np.testing.assert_allclose(row[row > 0], [0.5, 0.6])
+    encoded_NV = pooled_NV + COUNTING.query_idf * queries["inference_free"].toarray()
+    np.testing.assert_allclose(queries["encoded"].toarray(), encoded_NV, atol=1e-5)
+    some = model.queries(TEXTS, "test", np.array([9, 20]))["encoded"].toarray()
+    np.testing.assert_allclose(some[:, [9, 20]], encoded_NV[:, [9, 20]], atol=1e-5)
+
+
+def test_an_export_of_another_recipe_counts_nothing(export):
+    folder, _ = export
+    config = json.loads((folder / "config.json").read_text())
+    assert load(folder).counting == COUNTING
+    (folder / "config.json").write_text(json.dumps(config | {"occurrences": {"k1": 1.0, "k2": 2.0}}))
+    with pytest.raises(UserError, match=r"config\.json: 'occurrences' is not what an export holds"):
+        load(folder)
+    del config["occurrences"]
+    (folder / "config.json").write_text(json.dumps(config))
+    assert load(folder).counting == Counting()
 
 
 @pytest.mark.parametrize(
@@ -63,8 +83,7 @@ def test_pieces_are_cut_and_special_ones_left_out(export):
 
 def test_reachable_pieces_are_those_of_documents_and_queries(export):
     model = load(export[0])
-    queries = model.queries(["w20", "w5"], "test")["inference_free"]
-    assert model.reachable(["w9 w2", "w11"], queries).tolist() == [5, 9, 11, 20]
+    assert model.reachable(["w9 w2", "w11"], ["w20", "w5"]).tolist() == [5, 9, 11, 20]
 
 
 def test_an_idf_of_another_vocabulary(export):

@@ -27,7 +27,6 @@ from kosplade.export.opensearch_guide import guide
 from kosplade.export.piece_names import dot_sign, piece_names, server_tokenizer
 from kosplade.export.torchscript import write_torchscript
 from kosplade.files import replacing, write_json
-from kosplade.retrieval.encoding import inference_free
 from kosplade.retrieval.served import ServedModel, load_export
 from kosplade.vocab.pieces import piece_strings
 
@@ -165,7 +164,7 @@ def _bodies(version: str, models: dict[str, dict], search_ceiling: int, example:
 
 def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, dict]:
     """The same query in each form; scores agree but for what the server prunes and quantises."""
-    query_1V = inference_free(model.pieces([example], "query"), model.query_weight_V)
+    query_1V = model.inference_free([example])
     if query_1V.nnz == 0:
         raise UserError(f"example query '{example}': no piece of it is served. Choose another.")
     order = np.argsort(-query_1V.data, kind="stable")  # heaviest first

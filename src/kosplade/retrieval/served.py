@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 from kosplade.errors import UserError, first_line
 from kosplade.files import read_json
 from kosplade.model import Counting, Occurrences, SparseEncoder
-from kosplade.retrieval.encoding import inference_free, used_pieces, without
+from kosplade.retrieval.encoding import inference_free, without
 from kosplade.vocab import lengths
 from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -62,25 +62,30 @@ class ServedModel:
             label=label,
         )
 
-    def queries(self, texts: list[str], label: str) -> dict[str, csr_matrix]:
-        """Served vectors of queries, CSR [Q, V], by each of WAYS."""
-        free_QV = inference_free(self.pieces(texts, "query"), self.query_weight_V)
-        encoded_QV = without(self.raw(texts, "query", label), self.unserved_V)
-        return {"inference_free": free_QV, "encoded": encoded_QV + np.float32(self.counting.query_idf) * free_QV}
+    def inference_free(self, texts: list[str]) -> csr_matrix:
+        """Served vectors of queries by the tokenizer alone, CSR [Q, V]."""
+        return inference_free(self.pieces(texts, "query"), self.query_weight_V)
+
+    def encoded(self, texts: list[str], label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
+        """Served vectors of queries by the encoder, CSR [Q, V]: what it says, at `pieces_P`, beside their own IDF."""
+        own_QV = np.float32(self.counting.query_idf) * self.inference_free(texts)
+        return without(self.raw(texts, "query", label, pieces_P), self.unserved_V) + own_QV
+
+    def queries(self, texts: list[str], label: str, pieces_P: np.ndarray | None = None) -> dict[str, csr_matrix]:
+        """By each of WAYS. Scores need only those pieces (`pieces_P`) that a document has."""
+        return {"inference_free": self.inference_free(texts), "encoded": self.encoded(texts, label, pieces_P)}
 
     def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
         """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids)."""
         return without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
 
-    def reachable(self, documents: list[str], *queries: csr_matrix) -> np.ndarray:
-        """Sorted ids of the pieces that documents are worth encoding on.
+    def reachable(self, documents: list[str], queries: list[str]) -> np.ndarray:
+        """Sorted ids of the pieces that texts are worth encoding on: all of Hangul, and those that occur in one.
 
-        Those that a query uses decide every score; those that occur in a document, and all of Hangul, nearly every
-        weight that an index would hold. Outside lie a few foreign expansions (`foreign_activation` says how many).
+        Outside lie a few foreign expansions (`foreign_activation` says how many), which an index would hold.
         """
         is_wanted_V = hangul_mask(self.tokenizer)
-        is_wanted_V[used_pieces(*queries)] = True
-        for ids in self.pieces(documents, "document"):
+        for ids in (*self.pieces(documents, "document"), *self.pieces(queries, "query")):
             is_wanted_V[ids] = True
         return np.flatnonzero(is_wanted_V & ~self.unserved_V)
 

@@ -19,6 +19,7 @@ from kosplade.paths import BASELINES as BASELINE_RUNS
 from kosplade.records.kiwi import functional_share
 from kosplade.retrieval.basis import collection_basis
 from kosplade.retrieval.beir import Collection, read_splits
+from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.pruning import pruning_curve
@@ -58,9 +59,12 @@ def body(params: Params) -> str:
     documents = collections["val"].documents
     counts = ", ".join(f"{len(collection.queries)} {split} queries" for split, collection in collections.items())
     say("eval", f"{counts}, {len(documents)} documents")
-    queries = {split: model.queries(c.queries, f"eval: {split} queries") for split, c in collections.items()}
-    reachable_P = model.reachable(documents, *(vectors for ways in queries.values() for vectors in ways.values()))
+    reachable_P = model.reachable(documents, [query for c in collections.values() for query in c.queries])
     documents_NV = model.documents(documents, "eval: documents", reachable_P)
+    queries = {
+        split: model.queries(c.queries, f"eval: {split} queries", used_pieces(documents_NV))
+        for split, c in collections.items()
+    }
 
     figures, kinds = {"documents": len(documents)}, {}
     with replacing(eval_folder(params.version)) as target:

@@ -14,7 +14,7 @@ from kosplade.params import Params, load_params
 from kosplade.pretrained.dense import DenseEncoder
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
-from kosplade.retrieval.encoding import inference_free
+from kosplade.retrieval.encoding import inference_free, used_pieces
 from kosplade.retrieval.evaluation import Evaluated, evaluate_runs
 from kosplade.retrieval.reference import BASELINES, Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
@@ -104,14 +104,15 @@ def _encode(
     model: ServedModel, collection: Collection, name: str, *, recount: bool
 ) -> tuple[dict[str, csr_matrix], csr_matrix, float]:
     """Queries [Q, V] by each way of querying the model, documents [N, V], and how many of these a second."""
-    queries = model.queries(collection.queries, f"{name}: queries")
+    reachable_P = model.reachable(collection.documents, collection.queries)
+    started = time.perf_counter()
+    documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
+    speed = len(collection.documents) / (time.perf_counter() - started)
+    queries = model.queries(collection.queries, f"{name}: queries", used_pieces(documents_NV))
     if recount:
         weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
         queries["recounted"] = inference_free(model.pieces(collection.queries, "query"), weight_V)
-    reachable_P = model.reachable(collection.documents, *queries.values())
-    started = time.perf_counter()
-    documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
-    return queries, documents_NV, len(collection.documents) / (time.perf_counter() - started)
+    return queries, documents_NV, speed
 
 
 def _names(folders: list[Path]) -> dict[str, Path]:

@@ -9,7 +9,6 @@ from scipy.sparse import csr_matrix
 
 from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
-from kosplade.retrieval.encoding import inference_free, without
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch.features import from_features, to_boosts
 from kosplade.tools.opensearch.indexing import open_mappings
@@ -28,9 +27,7 @@ def check_index(client: OpenSearch, index: str, fingerprint: str) -> None:
 
 def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> csr_matrix:
     """Served vectors [Q, V]: by the tokenizer alone, or `encoded` by the encoder."""
-    if encoded:
-        return without(model.raw(texts, "query", ""), model.unserved_V)
-    return inference_free(model.pieces(texts, "query"), model.query_weight_V)
+    return model.encoded(texts, "") if encoded else model.inference_free(texts)
 
 
 def request_body(query_1V: csr_matrix, size: int, source: list[str]) -> dict[str, Any]:
