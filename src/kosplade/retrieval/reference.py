@@ -32,13 +32,14 @@ class Baselines:
 
     `document_pieces` are cut as the model cuts them, morphemes are of whole texts; `documents_ND` are vectors of
     a dense encoder, which an index keeps as float16, `encode` gives those of (queries, a label for the progress bar).
+    Without `documents_ND` there is no dense baseline.
     """
 
     def __init__(
         self,
         documents: list[str],
         document_pieces: list[list[int]],
-        documents_ND: np.ndarray,
+        documents_ND: np.ndarray | None,
         encode: Callable[[list[str], str], np.ndarray],
         *,
         k1: float,
@@ -49,11 +50,17 @@ class Baselines:
         self._bm25 = {"k1": k1, "b": b}
         self._document_pieces = document_pieces
         self._document_morphemes = self._morphemes(documents, "baselines: morphemes of documents")
-        self._documents_ND = documents_ND.astype(np.float16)
+        self._documents_ND = None if documents_ND is None else documents_ND.astype(np.float16)
 
     def search(self, queries: list[str], query_pieces: list[list[int]], depth: int, label: str) -> dict[str, Found]:
-        """Every baseline's documents for the queries, by name as in BASELINES."""
+        """Each baseline's documents for the queries, by name, in the order of BASELINES."""
         query_morphemes = self._morphemes(queries, f"baselines: morphemes of {label}")
+        found = {
+            "bm25": sparse_found(*bm25_vectors(query_pieces, self._document_pieces, **self._bm25), depth),
+            "bm25_kiwi": sparse_found(*bm25_vectors(query_morphemes, self._document_morphemes, **self._bm25), depth),
+        }
+        if self._documents_ND is None:
+            return found
         queries_QD = self._encode(queries, f"baselines: dense, {label}")
         # A dense index keeps every number of every vector; FLOPS as for sparse vectors: one product a dimension.
         cost = {
@@ -62,8 +69,5 @@ class Baselines:
             "flops": float(queries_QD.shape[1]),
             "index_bytes": self._documents_ND.nbytes,
         }
-        return {
-            "bm25": sparse_found(*bm25_vectors(query_pieces, self._document_pieces, **self._bm25), depth),
-            "bm25_kiwi": sparse_found(*bm25_vectors(query_morphemes, self._document_morphemes, **self._bm25), depth),
-            "dense": Found(*dense_search(queries_QD, self._documents_ND.astype(np.float32), depth), cost),
-        }
+        dense = Found(*dense_search(queries_QD, self._documents_ND.astype(np.float32), depth), cost)
+        return found | {"dense": dense}

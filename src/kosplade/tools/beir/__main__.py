@@ -31,6 +31,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--recount", action="store_true", help="also inference-free queries by the IDF of the collection itself"
     )
     parser.add_argument(
+        "--no-dense", action="store_true", help="leave out the dense baseline, which takes longer than all the rest"
+    )
+    parser.add_argument(
         "--identical-ids",
         choices=("ignore", "keep"),
         default="ignore",

@@ -52,10 +52,11 @@ def evaluate_folder(options: argparse.Namespace) -> None:
             systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
             queries_a_second = exact_speed(queries_QV, documents_NV, SPEED_DEPTH)
             speeds[f"{name}.{way}"] = dict(zip(SPEEDS, (documents_a_second, queries_a_second), strict=True))
-    vectors_ND = dense.documents(collection.documents, "dense: documents")
+    vectors_ND = None if options.no_dense else dense.documents(collection.documents, "dense: documents")
     bm25 = {"k1": params.eval.bm25_k1, "b": params.eval.bm25_b}
     baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense.queries, **bm25)
-    systems |= baselines.search(collection.queries, query_pieces, depth, "queries")
+    references = baselines.search(collection.queries, query_pieces, depth, "queries")
+    systems |= references
     systems = {
         name: Found(*without_own(found.ids_QK, found.scores_QK, own_Q), found.cost) for name, found in systems.items()
     }
@@ -64,9 +65,10 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
         quality,
-        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}; dense: {params.teacher.name}.",
+        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}"
+        + ("." if options.no_dense else f"; dense: {params.teacher.name}."),
         tested,
-        f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(BASELINES)} of a measure.",
+        f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(references)} of a measure.",
         cost,
         f"Runs in TREC format and every figure: {output}",
     ]
@@ -136,7 +138,7 @@ def _write(
     }
     for name, run in runs.items():
         write_run(output / f"{split}.{name}.trec", run, name)
-    evaluated = evaluate_runs(collection, runs, list(speeds), BASELINES)
+    evaluated = evaluate_runs(collection, runs, list(speeds), [name for name in BASELINES if name in runs])
     figures = {"documents": len(collection.documents)} | evaluated.figures | {"gains": evaluated.gains}
     figures |= {"cost": {name: found.cost for name, found in systems.items()}, "speed": speeds}
     write_json(output / f"{split}.json", figures)
@@ -157,6 +159,7 @@ def _tables(
         | {title: gain(evaluated.gains[key][system][baseline]) for key, title in QUALITY.items()}
         for system in speeds
         for baseline in BASELINES
+        if baseline in systems
     ]
     return (
         format_table(quality, ["", *QUALITY.values()]),
