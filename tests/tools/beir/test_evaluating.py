@@ -8,6 +8,7 @@ from tiny_export import write_tiny_export
 
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
+from kosplade.pretrained.dense import DenseEncoder
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.beir.__main__ import main
 
@@ -41,6 +42,14 @@ def test_a_query_that_is_a_document_does_not_find_itself(export, tmp_path, capfd
     assert next(iter(ranked)) == FILE
     assert set(ranked) == {FILE, "d1", "d2", "d3", "q1", "q2", "q3"}
     assert f" {FILE.replace('%', '%25').replace(' ', '%20')} 1 " in (tmp_path / "out/test.dense.trec").read_text()
+
+
+def test_without_the_dense_baseline_nothing_dense_is_encoded(export, tmp_path, monkeypatch):
+    monkeypatch.setattr(DenseEncoder, "documents", lambda *_: pytest.fail("encoded"))
+    run(export, tmp_path / "out", "--no-dense")
+    found = figures(tmp_path / "out")
+    assert "dense" not in found
+    assert found["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25", "bm25_kiwi"}
 
 
 @pytest.mark.full

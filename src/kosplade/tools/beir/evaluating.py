@@ -65,8 +65,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
         quality,
-        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}"
-        + ("." if options.no_dense else f"; dense: {params.teacher.name}."),
+        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}; dense, if any: {params.teacher.name}.",
         tested,
         f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(references)} of a measure.",
         cost,
