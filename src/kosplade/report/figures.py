@@ -17,6 +17,8 @@ DIRECTIONS = {
     r"semantic_top10": 1,
     r"stopword_activation": -1,
     r"foreign_activation": -1,
+    r"functional_(weight|top10)": -1,
+    r"own_pieces_silent_\w+": -1,
     r"semantic_ratio": 1,
     r"document_nnz": -1,
     r"query_nnz": -1,
@@ -42,6 +44,9 @@ SPARSITY = (
     Headline("sparsity", "stopword_activation", "stopword activation"),
     Headline("sparsity", "semantic_ratio", "semantic ratio"),
     Headline("sparsity", "foreign_activation", "foreign activation"),
+    Headline("sparsity", "functional_weight", "weight on grammar, by Kiwi's tags"),
+    Headline("sparsity", "own_pieces_silent_hangul", "own Hangul pieces that weigh 0"),
+    Headline("sparsity", "own_pieces_silent_ascii", "own ASCII pieces that weigh 0"),
     Headline("sparsity", "document_nnz", "pieces a document"),
 )
 HEADLINES = (
