@@ -8,7 +8,7 @@ from report.conftest import GATES, on
 
 from kosplade.report import page as pages
 from kosplade.report.experiments import Experiment
-from kosplade.report.figures import signed
+from kosplade.report.figures import SPARSITY, signed
 from kosplade.report.page.beside import differing_params, headline_rows
 from kosplade.report.page.headline import judge
 
