@@ -63,7 +63,11 @@ def test_an_unknown_source_lists_the_known_ones(cached):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("package", "--index-url=http://x"), ("wheel", "../../x.whl"), ("sha256", "0"), ("unknown", "x")]
+    ("key", "value"),
+    [
+        *(("package", "--index-url=http://x"), ("wheel", "../../x.whl"), ("sha256", "0")),
+        *(("share", "0"), ("unknown", "x")),
+    ],
 )
 def test_a_pin_of_another_form_is_named(cached, key, value):
     assert f"texts.0.{key}: " in message(fetch_wheel, "tiny", cached[1](**{key: value}))

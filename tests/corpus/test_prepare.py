@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kosplade.corpus.documents import split_of
-from kosplade.corpus.embedded import keep_passages, prepare_embedded
+from kosplade.corpus.embedded import READERS, keep_passages, prepare_embedded
 from kosplade.corpus.sources import manuals
 from kosplade.params import load_params
 from kosplade.paths import PREPARED
@@ -32,7 +32,7 @@ def test_the_folder_is_complete_and_consistent(embedded):
     folder, passages = embedded.root / PREPARED, embedded.passages
     corpus = {row["_id"]: row["text"] for row in _rows(folder / "corpus.jsonl")}
     queries = {row["_id"]: row for row in _rows(folder / "queries.jsonl")}
-    assert len(corpus) == passages >= DATA.max_passages
+    assert len(corpus) == passages == DATA.max_passages
     assert all(text_id(text) == identifier for identifier, text in corpus.items())
     asked = set()
     for split in ("val", "test"):
@@ -71,6 +71,17 @@ def test_the_reader_has_nothing_to_drop_and_negatives_are_good(embedded):
         assert record.positive not in record.negatives
         assert len(record.negatives) <= 2
         assert not judged & {normalised(text) for text in (record.positive, *record.negatives)}
+
+
+def test_every_text_gives_records_and_every_named_passage_stays(embedded):
+    folder = embedded.root / PREPARED
+    corpus = {row["_id"] for row in _rows(folder / "corpus.jsonl")}
+    named = {
+        i for split in ("train", "val", "test") for row in _rows(QUERIES / f"{split}.jsonl") for i in row["passages"]
+    }
+    assert named <= corpus
+    assert {file.stem for file in training_files(folder)} == {f"train_{name}" for name in (*READERS, "questions")}
+    assert all(len(_rows(file)) > 300 for file in training_files(folder))
 
 
 @pytest.mark.full

