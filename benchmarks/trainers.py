@@ -59,6 +59,7 @@ def equal_params(batch: int, steps: int, lengths: Sequence[int]) -> Params:
         "model": {"max_query_length": lengths[0], "max_document_length": lengths[1]},
         "loss": {"infonce_inference_free": 0.0, "infonce_encoded": 1.0} | terms | flags,
         "train": {"batch_size": batch, "max_steps": steps} | rates | plain,
+        "occurrences": {"k1": 0.0, "b": 0.0, "floor": 0.0, "query_idf": 0.0},
     }
     return params.model_copy(
         update={name: getattr(params, name).model_copy(update=changes) for name, changes in groups.items()}

@@ -241,7 +241,7 @@ def edit(path: Path, change) -> None:
 def test_a_folder_that_cannot_be_served_is_one_line_and_leaves_nothing(
     tmp_path, word_tokenizer, monkeypatch, damage, match
 ):
-    monkeypatch.setattr(opensearch, "write_torchscript", lambda _, target: target.write_bytes(b"pt"))
+    monkeypatch.setattr(opensearch, "write_torchscript", lambda *given: given[-1].write_bytes(b"pt"))
     write_tiny_export(tmp_path / "export", word_tokenizer)
     damage(tmp_path / "export")
     before = sorted((tmp_path / "export").iterdir())

@@ -1,12 +1,17 @@
 """What occurrences change, worked out by hand, and the same in every shape it is asked for."""
 
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from kosplade.model import Counting, Occurrences
+from kosplade.model.occurrences import counting_of
+from kosplade.params import load_params
 
+ROOT = Path(__file__).parents[2]
 # Five pieces: 0 pads, 4 is not served. IDF 0, 1, 2, 4, 0.
 QUERY_WEIGHT_V = torch.tensor([0.0, 1.0, 2.0, 4.0, 0.0])
 COUNTING = Counting(k1=1.0, b=0.5, mean_length=4.0, floor_per_idf=0.25)
@@ -55,3 +60,16 @@ def test_own_weight_one_is_the_document_s_share_of_bm25(repeated):
     ids = torch.tensor([[1] * repeated + [2, 2]])
     found = occurrences(torch.ones(1, 3), ids, torch.ones_like(ids))[0, 1].item()
     assert math.isclose(found, repeated * (k1 + 1) / (repeated + k1 * (1 - b + b * length / mean)), rel_tol=1e-6)
+
+
+def test_settings_of_the_recipe_and_v24_has_no_idf():
+    tables = SimpleNamespace(mean_length=80.0, idf_V=torch.tensor([0.5, 8.0]))
+    params = load_params(ROOT / "params.yaml")
+    own = params.occurrences.model_copy(update={"k1": 0.5, "b": 0.25, "floor": 2.0, "query_idf": 0.5})
+    params = params.model_copy(update={"occurrences": own})
+    assert counting_of(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25, query_idf=0.5)
+    plain = params.model_copy(update={"loss": params.loss.model_copy(update={"idf_weighting": False})})
+    assert counting_of(plain, tables) == Counting(0.5, 0.25, 80.0)
+    # A text is read so far and no further.
+    short = params.model_copy(update={"model": params.model.model_copy(update={"max_document_length": 32})})
+    assert counting_of(short, tables).mean_length == 32

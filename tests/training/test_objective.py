@@ -63,6 +63,16 @@ def test_v24_weighs_every_piece_1_and_hides_special_pieces_only():
     assert torch.equal(unserved_V, SPECIAL)
 
 
+def test_encoded_queries_add_a_share_of_their_idf_and_its_temperature():
+    plain = compute(objective(infonce_encoded=1.0))[1]["infonce_encoded"]
+    it = Objective(recipe(0.0, infonce_encoded=1.0), TABLES, query_idf=0.5)
+    # Queries hold 4 (IDF 1), 5 (IDF 2): served weights 1 + .5 and 1 + 1 there, against documents (1, .5, 0), (0, 2, 3).
+    # Temperatures: 1 for the encoder, .5 of 2 beside it.
+    found = compute(it)[1]["infonce_encoded"].item()
+    assert found == pytest.approx(infonce((1.5 / 2, 0), (2 * 0.5 / 2, 2 * 2 / 2)))
+    assert found != pytest.approx(plain.item())
+
+
 def infonce(row_0, row_1) -> float:
     """Cross-entropy of the first entry of row 0 and the second of row 1."""
     loss_0 = log(exp(row_0[0]) + exp(row_0[1])) - row_0[0]

@@ -36,6 +36,8 @@ def test_a_morpheme_is_wanted_more_the_more_often_it_occurs(wanted):
     assert twice["▁조용"] == 1.0
     # Particles and endings are nobody's morphemes.
     assert not {"을", "에서", "은", "다"} & (once | twice | thrice).keys()
+    # Nor are bound nouns, pronouns, auxiliaries and light verbs.
+    assert wanted(["그것을 할 수 있다"]) == [{}]
     # A text without morphemes wants nothing.
     assert wanted(["...", "바다", ""]) == [{}, {"▁바다": 1.0}, {}]
 

@@ -16,7 +16,7 @@ TAGS = [
 
 
 def metadata(version: str, base: Base, training: Training, retrieval: dict[str, Any]) -> ModelCardData:
-    """The block that the Hub reads; `licence` only where that of weights and data is known."""
+    """The block that the Hub reads; `licence` only where those of the data are permissive."""
     split = results.reported_split(retrieval)
     measured = [
         EvalResult(
@@ -34,7 +34,7 @@ def metadata(version: str, base: Base, training: Training, retrieval: dict[str, 
     ]
     return ModelCardData(
         language="ko",
-        license=base.licence if training.is_known else None,
+        license=base.licence if training.is_permissive else None,
         library_name="sentence-transformers",
         pipeline_tag="feature-extraction",
         tags=TAGS,

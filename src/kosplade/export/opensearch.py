@@ -84,7 +84,9 @@ def write_opensearch(
             models[stem] = _config(path, f"kosplade-{version}-{stem.split('_')[0]}", FUNCTIONS[stem], described[stem])
         torchscript.unlink()
         files = {f"{stem}.json": config for stem, config in models.items()}
-        files |= _bodies(version, models, math.ceil(model.query_weight_V.max()), example)
+        # log(1 + logit) seldom passes 3, and no count multiplies it by more than k1 + 1.
+        ceilings = math.ceil(model.query_weight_V.max()), math.ceil(3 * (model.counting.k1 + 1))
+        files |= _bodies(version, models, ceilings, example)
         files |= _queries(model, names, example)
         for name, body in files.items():
             write_json(target / name, body)
@@ -114,10 +116,10 @@ def _config(path: Path, name: str, function: str, description: str) -> dict[str,
     }
 
 
-def _bodies(version: str, models: dict[str, dict], search_ceiling: int, example: str) -> dict[str, dict]:
-    """A document, and what makes pipelines and indices. `search_ceiling`: no weight of a query is above it."""
+def _bodies(version: str, models: dict[str, dict], ceilings: tuple[int, int], example: str) -> dict[str, dict]:
+    """A document, and what makes pipelines and indices. `ceilings`: (nearly) no weight of query, document is above."""
     hashes = {name: config["model_content_hash_value"] for name, config in models.items()}
-    ceilings = {"quantization_ceiling_search": search_ceiling, "quantization_ceiling_ingest": 3}
+    quantised = dict(zip(("quantization_ceiling_search", "quantization_ceiling_ingest"), ceilings, strict=True))
 
     def index(field: dict[str, Any], **settings: Any) -> dict:
         properties = {"title": {"type": "text"}, "text": {"type": "text"}, FIELD: field}
@@ -132,7 +134,7 @@ def _bodies(version: str, models: dict[str, dict], search_ceiling: int, example:
         ),
         # Two phases and Seismic exclude each other, so no search pipeline here.
         "index_sparse_vector.json": index(
-            {"type": "sparse_vector", "method": {"name": "seismic", "parameters": ceilings}}, sparse=True
+            {"type": "sparse_vector", "method": {"name": "seismic", "parameters": quantised}}, sparse=True
         ),
         "ingest_pipeline.json": {
             "description": f"kosplade {version}: title and text, as in training, become `{FIELD}`",

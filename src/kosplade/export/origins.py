@@ -7,6 +7,7 @@ from typing import Any
 from kosplade.params import EMBEDDED
 from kosplade.retrieval.results import format_table
 
+PERMISSIVE = ("MIT", "Apache-2.0")
 COLUMNS = ["text", "package on PyPI", "licence", "what is taken"]
 
 
@@ -26,7 +27,7 @@ class Training:
     text: str  # Markdown
     collection: str  # what was searched, in words
     key: str  # of that collection in `model-index`
-    is_known: bool  # whether this run knows the data's licences
+    is_permissive: bool  # whether this run knows the data's licences, and each is one of PERMISSIVE
 
 
 def base_of(name: str, revision: str | None, num_layers: int, sources: dict[str, Any]) -> Base:
@@ -55,17 +56,22 @@ def training_of(source: str, sources: dict[str, Any]) -> Training:
             "origin nor their licence, so it states no licence for the model: add both before you publish it.",
             collection="passages of the trainer's own",
             key="kosplade-user",
-            is_known=False,
+            is_permissive=False,
         )
     rows = [
         (pin["name"], f"{pin['package']} {pin['version']}", pin["licence"], pin["taken"]) for pin in sources["texts"]
     ]
+    is_permissive = all(pin["licence"] in PERMISSIVE for pin in sources["texts"])
+    unsettled = (
+        "Whether a licence that asks to share alike reaches a model trained on the text is not settled, so this card\n"
+        "states none for the model.\n\n"
+    )
     return Training(
-        f"{format_table(rows, COLUMNS)}\n\n"
+        f"{format_table(rows, COLUMNS)}\n\n{'' if is_permissive else unsettled}"
         "Pairs are made of titles, headings, questions and answers of these texts, and of queries that a language\n"
         "model wrote for single passages (`data/queries` of the training repository). None of them is a data set of\n"
         "the Hub.",
         collection=f"passages of {', '.join(pin['name'] for pin in sources['texts'])}",
         key="kosplade-embedded",
-        is_known=True,
+        is_permissive=is_permissive,
     )

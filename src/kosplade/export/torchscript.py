@@ -77,8 +77,9 @@ def _write(folder: Path, occurrences: Occurrences, target: Path) -> None:
 
 
 def _texts(batch: int, length: int, encoder: SparseEncoder) -> dict[str, Tensor]:
-    """Ids of random pieces, each text with one position of padding more than the one before."""
+    """Ids of random pieces, the first one repeated, each text with one position of padding more than the one before."""
     pieces_BL = torch.randint(encoder.vocab_size, (batch, length), generator=torch.Generator().manual_seed(0))
+    pieces_BL[:, 1] = pieces_BL[:, 0]  # which counts twice
     mask_BL = (torch.arange(length) < length - torch.arange(batch).unsqueeze(1)).long()
     return {"input_ids": pieces_BL, "attention_mask": mask_BL}
 

@@ -1,7 +1,7 @@
-"""What it changes that a piece stands in the text of a document: how often, in how long a text, at least how much.
+"""How the weights of a document change with how often a piece stands in its text, and in how long a text.
 
 The maximum over the positions forgets how often a word occurs, and a rare word that the training never saw may fall
-silent. Both are functions of the ids of the text alone.
+silent. What mends both is a function of the ids of the text alone.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def counting_of(params: Params, tables: Tables) -> Counting:
     return Counting(
         k1=own.k1,
         b=own.b,
-        mean_length=tables.mean_length,
+        mean_length=min(tables.mean_length, params.model.max_document_length),  # no text is read further
         floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
         query_idf=has_idf * own.query_idf,
     )
@@ -65,7 +65,7 @@ class Occurrences(nn.Module):
         norm_B1 = self.k1 * (1 - self.b + self.b * length_B1 / self.mean_length)
         # One column more, for padding.
         tf_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
-        tf_BV = tf_BV.scatter(1, torch.where(is_real_BL, ids_BL, vocab), tf_BL)
+        tf_BV.scatter_(1, torch.where(is_real_BL, ids_BL, vocab), tf_BL)
         floor_P, tf_BP = self.floor_V, tf_BV[:, :vocab]
         if pieces_P is not None:
             floor_P, tf_BP = self.floor_V[pieces_P], tf_BV[:, pieces_P]

@@ -40,7 +40,7 @@ class Baselines:
         documents: list[str],
         document_pieces: list[list[int]],
         documents_ND: np.ndarray | None,
-        encode: Callable[[list[str], str], np.ndarray],
+        encode: Callable[[list[str], str], np.ndarray] | None,
         *,
         k1: float,
         b: float,

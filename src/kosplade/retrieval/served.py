@@ -67,7 +67,7 @@ class ServedModel:
         return inference_free(self.pieces(texts, "query"), self.query_weight_V)
 
     def encoded(self, texts: list[str], label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
-        """Served vectors of queries by the encoder, CSR [Q, V]: what it says, at `pieces_P`, beside their own IDF."""
+        """Served vectors of queries, CSR [Q, V]: the encoder's weights at `pieces_P`, plus the IDF of own pieces."""
         own_QV = np.float32(self.counting.query_idf) * self.inference_free(texts)
         return without(self.raw(texts, "query", label, pieces_P), self.unserved_V) + own_QV
 
@@ -136,9 +136,12 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
 def read_counting(folder: Path, remedy: str) -> Counting:
     """What config.json of an export says of occurrences; of another model, that they change nothing."""
     try:
-        return Counting(**read_json(folder / "config.json", remedy).get("occurrences", {}))
+        counting = Counting(**read_json(folder / "config.json", remedy).get("occurrences", {}))
+        if all(0 <= value < LARGEST_WEIGHT for value in vars(counting).values()) and counting.mean_length > 0:
+            return counting
     except (TypeError, AttributeError):
-        raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}") from None
+        pass
+    raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}")
 
 
 def check_length(model: ServedModel, length: int, name: str) -> None:

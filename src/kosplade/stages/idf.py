@@ -13,7 +13,7 @@ from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 from kosplade.vocab.tables import save_idf
 from kosplade.vocab.tokenizer import load_tokenizer
 
-TAGGED = 20_000  # documents that Kiwi reads
+TAGGED, TAGGED_CHARACTERS = 20_000, 2_000  # documents that Kiwi reads, and of each the beginning
 
 
 def documents(start: int, stop: int) -> Iterator[str]:
@@ -23,9 +23,10 @@ def documents(start: int, stop: int) -> Iterator[str]:
 
 
 def sampled_documents(total: int) -> list[str]:
-    """At most TAGGED distinct positives, spread over all the records."""
+    """Beginnings of at most TAGGED distinct positives, spread over all the records."""
     triplets = open_triplets(TRIPLETS)
-    return list(dict.fromkeys(triplets[number].positive for number in range(0, total, -(-total // TAGGED))))
+    numbers = range(0, total, -(-total // TAGGED))
+    return list(dict.fromkeys(triplets[number].positive[:TAGGED_CHARACTERS] for number in numbers))
 
 
 def body(params: Params) -> str:

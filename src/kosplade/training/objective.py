@@ -38,6 +38,8 @@ class Objective:
     def __init__(self, params: Params, tables: Tables, *, query_idf: float = 0.0):
         self.weights = params.loss
         self.query_idf = query_idf
+        # The score is a sum: of what the encoder says, and of a share of that of an inference-free query.
+        self.temperature_encoded = params.loss.temperature_encoded + query_idf * params.loss.temperature_inference_free
         self.lambda_flops = params.lambda_flops
         self.stopword_V = tables.stopword_V
         self.special_V = tables.special_V
@@ -79,7 +81,8 @@ class Objective:
         # Scores are those that serve: dot products over the pieces that are not masked.
         free_BP = step.query_has_BP * self.query_weight_V[pieces_P]
         free_BN = free_BP @ served_NP.T / w.temperature_inference_free
-        encoded_BN = (query_BP * kept_P + self.query_idf * free_BP) @ served_NP.T / w.temperature_encoded
+        encoded_BP = query_BP * kept_P + self.query_idf * free_BP
+        encoded_BN = encoded_BP @ served_NP.T / self.temperature_encoded
         # A document that is known to answer a query is no negative of it, in none of the terms.
         free_BN = free_BN.masked_fill(step.known_BN, losses.EXCLUDED)
         encoded_BN = encoded_BN.masked_fill(step.known_BN, losses.EXCLUDED)

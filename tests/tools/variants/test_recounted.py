@@ -1,11 +1,12 @@
 """The same export with the IDF of other texts, read by our loader and by sentence-transformers."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sentence_transformers import SparseEncoder as LoadedEncoder
-from tiny_export import WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, WEIGHT_V, write_tiny_export
 
 from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
@@ -29,7 +30,7 @@ def folders(word_tokenizer, tmp_path):
     return tmp_path / "whole", tmp_path / "new"
 
 
-def test_queries_weigh_by_the_new_idf_and_documents_as_before(folders):
+def test_queries_weigh_by_the_new_idf_and_documents_as_before_but_for_their_floors(folders):
     old, new = (load_export(folder, **LENGTHS) for folder in folders)
     # 4 documents; w5 in 2 of them, w6 in all, w7 in one, w8 in none: ln(1 + (N - df + .5) / (df + .5)).
     expected = [np.log1p((4 - df + 0.5) / (df + 0.5)) for df in (2, 4, 1, 0)]
@@ -37,7 +38,8 @@ def test_queries_weigh_by_the_new_idf_and_documents_as_before(folders):
     assert new.query_weight_V[5:9][served] == pytest.approx(np.array(expected)[served])
     assert served.any()
     assert (new.unserved_V == old.unserved_V).all()
-    one, other = (model.raw(list(TEXTS), "document", "").toarray() for model in (old, new))
+    plain = (replace(model, counting=replace(COUNTING, floor_per_idf=0.0)) for model in (old, new))
+    one, other = (model.raw(list(TEXTS), "document", "").toarray() for model in plain)
     assert (one == other).all()
 
 

@@ -36,7 +36,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     make_folder(output)
     for folder in names.values():
         _load(folder, options, params)
-    dense = DenseEncoder(params.teacher)
+    dense = None if options.no_dense else DenseEncoder(params.teacher)
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
     depth = params.eval.depth + 1  # one more, as one may go
     systems: dict[str, Found] = {}
@@ -52,9 +52,9 @@ def evaluate_folder(options: argparse.Namespace) -> None:
             systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
             queries_a_second = exact_speed(queries_QV, documents_NV, SPEED_DEPTH)
             speeds[f"{name}.{way}"] = dict(zip(SPEEDS, (documents_a_second, queries_a_second), strict=True))
-    vectors_ND = None if options.no_dense else dense.documents(collection.documents, "dense: documents")
+    vectors_ND = dense and dense.documents(collection.documents, "dense: documents")
     bm25 = {"k1": params.eval.bm25_k1, "b": params.eval.bm25_b}
-    baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense.queries, **bm25)
+    baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense and dense.queries, **bm25)
     references = baselines.search(collection.queries, query_pieces, depth, "queries")
     systems |= references
     systems = {
@@ -65,7 +65,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
         quality,
-        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}; dense, if any: {params.teacher.name}.",
+        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}{f'; dense: {params.teacher.name}' if dense else ''}.",
         tested,
         f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(references)} of a measure.",
         cost,

@@ -47,8 +47,11 @@ def load_variant(folder: Path, batch_size: int) -> Variant:
     has_about = (folder / ABOUT).exists()
     about = read_json(folder / ABOUT, REMEDY) if has_about else {"vocabulary": None, "pieces": None}
     lengths = read_json(folder / LENGTHS, REMEDY)
-    shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
-    pieces, vocab_size = about["pieces"], about["vocabulary"]
+    try:
+        shared = {"max_query_length": lengths["query_length"], "max_document_length": lengths["max_seq_length"]}
+        pieces, vocab_size = about["pieces"], about["vocabulary"]
+    except (KeyError, TypeError):
+        raise UserError(f"{folder}: {LENGTHS} or {ABOUT} lacks a field. {REMEDY}") from None
     load = _load_onnx if (folder / FILE).exists() else load_export
     model = load(folder, batch_size=batch_size, **shared)
     size = model.encoder.vocab_size
