@@ -15,6 +15,7 @@ QUERY = "연구개발비를 어떻게 정산합니까?"
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Clone:
     settings = {key: value for key, value in SMALL.items() if key not in OWN}
+    settings |= {"verify.samples": 400, "verify.epochs": 1}  # a real model that begins well needs some steps to show it
     return make_small(tmp_path_factory.mktemp("real") / "repository", settings)
 
 
