@@ -17,15 +17,16 @@ from kosplade.report.experiments import experiment, git
 from kosplade.retrieval.results import format_table, reported_split
 
 NO_COUNTS = ("occurrences.k1=0", "occurrences.floor=0", "occurrences.query_idf=0")
-PLAIN = ("loss.distillation=0", "loss.morphemes=0", "loss.idf_prior=0", "loss.functional_penalty=1", *NO_COUNTS)
+NO_PRIOR = ("loss.idf_prior=0", "loss.functional_penalty=1", *NO_COUNTS)
+PLAIN = ("loss.distillation=0", "loss.morphemes=0", *NO_PRIOR)
 ROWS = {
     # row: settings beside the defaults of params.yaml
     "v24": ("version=v24", "loss.idf_weighting=false", "loss.stopword_mask=false"),
     "guide": (*PLAIN, "loss.infonce_inference_free=0"),
     "idf-in-score": PLAIN,
-    "distillation": ("loss.morphemes=0", "loss.idf_prior=0", *PLAIN[3:]),
-    "morphemes": ("loss.idf_prior=0", *PLAIN[3:]),
-    "prior": PLAIN[3:],
+    "distillation": ("loss.morphemes=0", *NO_PRIOR),
+    "morphemes": NO_PRIOR,
+    "prior": NO_PRIOR[1:],
     "v25": (),
     "no-counts": NO_COUNTS,
     "list-alone": ("loss.functional_penalty=1",),
