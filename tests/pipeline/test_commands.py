@@ -60,7 +60,7 @@ def test_a_log_that_is_not_there(small):
 def test_the_quick_training_runs_every_time_with_equal_figures(small):
     out = small.make("train-v25-quick").stdout
     assert "Running stage 'verify'" in out
-    assert "quick training: 48 samples" in out
+    assert "quick training: 72 samples" in out
     assert small.git("status", "--porcelain") == ""
 
 
