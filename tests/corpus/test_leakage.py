@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from kosplade.corpus.queries import HELD_OUT
 from kosplade.params import load_params
 from kosplade.records.arrow import open_triplets
 from kosplade.records.record import read_records, training_files
@@ -18,7 +19,6 @@ from kosplade.records.text import shingles
 from kosplade.stages import idf, prepare, teacher
 
 ROOT = Path(__file__).parents[2]
-SPLITS = ("val", "test")
 QUESTION, ANSWER = "API 키는 어디서 바꾸나요", "관리자 화면의 API 설정에서 키를 바꿉니다."
 DISGUISES = {
     "as it is": lambda text: text,
@@ -49,7 +49,7 @@ def forbidden(embedded):
     corpus = {row["_id"]: row["text"] for row in rows(data / "corpus.jsonl")}
     asked = {row["_id"]: row["text"] for row in rows(data / "queries.jsonl")}
     texts = []
-    for split in SPLITS:
+    for split in HELD_OUT:
         for line in (data / f"qrels/{split}.tsv").read_text().splitlines()[1:]:
             query, passage, _ = line.split("\t")
             texts += [asked[query], corpus[passage]]

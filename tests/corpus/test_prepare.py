@@ -7,6 +7,7 @@ import pytest
 
 from kosplade.corpus.documents import split_of
 from kosplade.corpus.embedded import READERS, keep_passages, prepare_embedded
+from kosplade.corpus.queries import HELD_OUT, SPLITS
 from kosplade.corpus.sources import manuals
 from kosplade.params import load_params
 from kosplade.paths import PREPARED
@@ -35,7 +36,7 @@ def test_the_folder_is_complete_and_consistent(embedded):
     assert len(corpus) == passages == DATA.max_passages
     assert all(text_id(text) == identifier for identifier, text in corpus.items())
     asked = set()
-    for split in ("val", "test"):
+    for split in HELD_OUT:
         judged = [line.split("\t") for line in (folder / f"qrels/{split}.tsv").read_text().splitlines()]
         assert judged.pop(0) == ["query-id", "corpus-id", "score"]
         assert all(passage in corpus and score == "1" for _, passage, score in judged)
@@ -76,9 +77,7 @@ def test_the_reader_has_nothing_to_drop_and_negatives_are_good(embedded):
 def test_every_text_gives_records_and_every_named_passage_stays(embedded):
     folder = embedded.root / PREPARED
     corpus = {row["_id"] for row in _rows(folder / "corpus.jsonl")}
-    named = {
-        i for split in ("train", "val", "test") for row in _rows(QUERIES / f"{split}.jsonl") for i in row["passages"]
-    }
+    named = {i for split in SPLITS for row in _rows(QUERIES / f"{split}.jsonl") for i in row["passages"]}
     assert named <= corpus
     assert {file.stem for file in training_files(folder)} == {f"train_{name}" for name in (*READERS, "questions")}
     assert all(len(_rows(file)) > 300 for file in training_files(folder))

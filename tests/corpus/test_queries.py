@@ -15,6 +15,7 @@ SPLITS = {"a": "train", "b": "train", "v": "val", "t": "test"}
 GOOD = {
     "train": [{"query": "연구비는 언제 주나요", "passages": ["a", "b"], "kind": "question"}],
     "val": [{"query": "refund of a payment", "passages": ["v"], "kind": "cross-lingual"}],
+    "wider": [{"query": "넓은 시험", "passages": ["t"], "kind": "keyword"}],
     "test": [{"query": "시험 문단", "passages": ["t", "a"], "kind": "keyword"}],
 }
 
@@ -39,6 +40,7 @@ def test_good_queries(tmp_path):
     assert read_queries(tmp_path, TEXTS, SPLITS) == {
         "train": [Query("연구비는 언제 주나요", ("a", "b"), "question")],
         "val": [Query("refund of a payment", ("v",), "cross-lingual")],
+        "wider": [Query("넓은 시험", ("t",), "keyword")],
         "test": [Query("시험 문단", ("t", "a"), "keyword")],
     }
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from export.card_sample import METRICS, kinds, sample_card
+from card_sample import METRICS, kinds, sample_card
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from sentence_transformers.sparse_encoder import SparseEncoderModelCardData
@@ -83,7 +83,7 @@ def test_base_and_licence_only_where_they_are_known(changes, base_model, licence
 
 
 def test_equal_runs_give_equal_bytes(card):
-    code = "from export.card_sample import sample_card; print(sample_card(), end='')"
+    code = "from card_sample import sample_card; print(sample_card(), end='')"
     root = Path(__file__).parents[2]
     for seed in "12":
         env = {"PYTHONPATH": f"{root}/src:{root}/tests", "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from export.card_sample import sample_card
+from card_sample import sample_card
 from sentence_transformers import SparseEncoder as LoadedEncoder
 from sentence_transformers.sparse_encoder.evaluation import SparseInformationRetrievalEvaluator
 from tiny_export import HIDDEN, WEIGHT_V, write_tiny_export

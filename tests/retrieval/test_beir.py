@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from refused import message
 
-from kosplade.retrieval.beir import Collection, read_collection
+from kosplade.retrieval.beir import Collection, read_collection, read_splits
 
 CORPUS = [
     {"_id": "d1", "title": "제목", "text": "본문"},
@@ -50,6 +50,14 @@ def test_reads_the_judged_queries_in_file_order(folder):
         query_kinds=[None, "title"],
         qrels={"q1": {"d2": 2}, "q2": {"d1": 1, "d3": 0}},
     )
+
+
+def test_the_splits_that_a_folder_has_end_with_the_reported_one(folder):
+    for split in ("wider", "val"):
+        (folder / f"qrels/{split}.tsv").write_text(HEADER + "q3\td2\t1\n", encoding="utf-8")
+    splits = read_splits(folder)
+    assert list(splits) == ["val", "wider", "test"]
+    assert [one.query_ids for one in splits.values()] == [["q3"], ["q3"], ["q1", "q2"]]
 
 
 def test_tolerates_windows_lines_blank_lines_a_byte_order_mark_and_repeated_judgements(folder):

@@ -10,7 +10,7 @@ from kosplade.corpus.documents import Document, Passage, split_of, stable_hash
 from kosplade.corpus.folder import write_beir
 from kosplade.corpus.negatives import hard_negatives
 from kosplade.corpus.pairs import Pair, build_pairs
-from kosplade.corpus.queries import read_queries
+from kosplade.corpus.queries import HELD_OUT, read_queries
 from kosplade.corpus.sources import help_pages, manuals, payments, speeches, wikipedia
 from kosplade.corpus.spread import spread
 from kosplade.errors import UserError
@@ -38,8 +38,8 @@ def prepare_embedded(
     """Write training files, val.jsonl and a BEIR folder into the existing folder `target`.
 
     `spread` chooses among the passages of the texts that `sources` lists; those that a written query names stay.
-    Returns the number of passages and the `text_key`s of validation and test, which training may not touch.
-    Validation and test queries are those of the folder `queries`; the records that the structure of the texts gives,
+    Returns the number of passages and the `text_key`s of what is held out, which training may not touch.
+    The queries of HELD_OUT are those of the folder `queries`; the records that the structure of the texts gives,
     and the written training queries, come from documents of the training split only.
     """
     shares = text_shares(sources)
@@ -57,14 +57,14 @@ def prepare_embedded(
         pairs[pair.passage.document.source].append(pair)
     for query in asked["train"]:
         pairs["questions"] += [Pair(query.text, texts[i], query.kind, by_id[i]) for i in query.passages]
-    evaluated = [query for split in ("val", "test") for query in asked[split]]
+    evaluated = [query for split in HELD_OUT for query in asked[split]]
     held = frozenset(
         text_key(text) for query in evaluated for text in (query.text, *(texts[i] for i in query.passages))
     )
     free = [p for p in kept if split_of(p.document) == "train" and text_key(p.text) not in held]
     built = [pair for found in pairs.values() for pair in found]
     train = [p for p in built if held.isdisjoint(map(text_key, (p.query, p.positive, p.passage.text)))]
-    say(f"left out, since a validation or test query is answered there: {len(built) - len(train):,} training pairs")
+    say(f"left out, since a query that is held out is answered there: {len(built) - len(train):,} training pairs")
     say("training pairs: " + _table(f"{p.passage.document.source}/{p.kind}" for p in train))
     answers = defaultdict(set)
     for pair in train:
@@ -77,7 +77,7 @@ def prepare_embedded(
     write_jsonl(target / "val.jsonl", map(_row, validation))
     judged = {
         split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
-        for split in ("val", "test")
+        for split in HELD_OUT
     }
     return write_beir(target, judged, (passage.text for passage in kept)), held
 

@@ -1,4 +1,4 @@
-"""The questions written for this project: data/queries/{train,val,test}.jsonl, checked against the passages."""
+"""The questions written for this project: data/queries/{train,val,wider,test}.jsonl, checked against the passages."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,8 @@ from kosplade.errors import UserError, shown
 from kosplade.records.jsonl import read_numbered
 from kosplade.records.text import normalised
 
-SPLITS = ("train", "val", "test")
+HELD_OUT = ("val", "wider", "test")
+SPLITS = ("train", *HELD_OUT)
 LONGEST_COPY = 30  # characters a query may share with its passage in one run, less one
 
 

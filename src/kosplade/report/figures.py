@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kosplade.retrieval.basis import why_not_comparable
+from kosplade.retrieval.beir import SPLITS
 from kosplade.retrieval.results import SYSTEMS, figure
 
 MINUS = "\N{MINUS SIGN}"
@@ -95,7 +96,7 @@ def not_comparable(base: Any, now: Any, stem: str, metric: str, split: str) -> s
     parts = metric.split(".")
     keys = ["documents"]
     if stem in ("eval", "eval_by_kind", "cost"):
-        keys += [parts[0] if parts[0] in ("val", "test") else split, *(BASELINES.keys() & set(parts))]
+        keys += [parts[0] if parts[0] in SPLITS else split, *(BASELINES.keys() & set(parts))]
     keys += {"eval": ["depth"], "eval_by_kind": ["depth"], "sparsity": ["sample"]}.get(stem, [])
     return why_not_comparable(base, now, keys)
 

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.params import Params
-from kosplade.retrieval.beir import Collection
+from kosplade.retrieval.beir import SPLITS, Collection
 from kosplade.retrieval.results import SYSTEMS
 
 DIFFERS = {
     "documents": "another collection",
-    "val": "other queries or judgements",
-    "test": "other queries or judgements",
+    **dict.fromkeys(SPLITS, "other queries or judgements"),
     "depth": "another eval.depth",
     "sample": "another eval.sparsity_documents",
 }
@@ -49,7 +48,7 @@ def why_not_comparable(
             return f"{side} records no basis: not compared"
     for key in keys:
         if base.get(key) != now.get(key):
-            sides = "" if key in ("documents", "val", "test") else f" ({base.get(key)}; now {now.get(key)})"
+            sides = "" if key in ("documents", *SPLITS) else f" ({base.get(key)}; now {now.get(key)})"
             return f"{DIFFERS.get(key, f'other settings of {SYSTEMS.get(key)}')}{sides}: not compared"
     return None
 

@@ -11,7 +11,7 @@ from kosplade.errors import UserError, shown
 from kosplade.records.jsonl import read_numbered
 from kosplade.records.text import is_blank
 
-SPLITS = ("val", "test")
+SPLITS = ("val", "wider", "test")  # the last that a folder has is the one that is reported
 HEADER = ["query-id", "corpus-id", "score"]
 _WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0*)?")  # as many digits as 32 bits hold
 
@@ -53,7 +53,7 @@ class Collection:
 
 
 def read_splits(folder: Path) -> dict[str, Collection]:
-    """The folder's validation split and, where it has one, its test split; the corpus is the same."""
+    """The folder's validation split and what else it has of SPLITS; the corpus is the same."""
     present = [split for split in SPLITS if split == "val" or (Path(folder) / f"qrels/{split}.tsv").exists()]
     return {split: read_collection(folder, split) for split in present}
 

@@ -62,16 +62,16 @@ def reported_split(metrics: dict[str, Any]) -> str:
     return "test" if "test" in metrics else "val"
 
 
-def retrieval_table(metrics: dict[str, Any]) -> str:
-    """The retrieval table of metrics/eval.json, in Markdown."""
-    figures = metrics[reported_split(metrics)]
+def retrieval_table(metrics: dict[str, Any], split: str | None = None) -> str:
+    """The retrieval table of metrics/eval.json, in Markdown; of the reported split, if no other is asked for."""
+    figures = metrics[split or reported_split(metrics)]
     rows = [{"": title} | quality_cells(figures[name]) for name, title in SYSTEMS.items()]
     return format_table(rows, ["", *QUALITY.values()])
 
 
-def gain_lines(metrics: dict[str, Any]) -> str:
+def gain_lines(metrics: dict[str, Any], split: str | None = None) -> str:
     """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
-    pairs = metrics[reported_split(metrics)]["ndcg10_gain"]
+    pairs = metrics[split or reported_split(metrics)]["ndcg10_gain"]
     lines = [
         f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain(one)}"
         for system, baselines in pairs.items()

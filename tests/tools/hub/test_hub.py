@@ -1,7 +1,7 @@
 """An upload by the real client to a small server: what is committed, and what is refused before and on the way."""
 
 import pytest
-from export.card_sample import sample_card
+from card_sample import sample_card
 from huggingface_hub import constants
 from tiny_export import WEIGHT_V, write_tiny_export
 from tools.hub.server import TOKEN, Server

@@ -10,6 +10,7 @@ from typing import Any
 
 from kosplade.report.figures import change, direction, importance
 from kosplade.report.review.outcomes import EVAL, Diff, Outcome, not_compared, split_of
+from kosplade.retrieval.beir import SPLITS
 from kosplade.retrieval.results import NONE, figure, format_table
 
 MAIN = (EVAL, "metrics/sparsity.json", "metrics/cost.json")  # their metrics stand before those of other files
@@ -90,7 +91,7 @@ def code(text: str) -> str:
 
 def _order(file: str, name: str, split: str) -> tuple:
     """Metrics with a direction first, of the main files and the reported split first, then as in DIRECTIONS."""
-    is_aside = file not in MAIN or name.split(".")[0] in {"val", "test"} - {split}
+    is_aside = file not in MAIN or name.split(".")[0] in {*SPLITS} - {split}
     return not direction(name), is_aside, importance(name), file, name
 
 
