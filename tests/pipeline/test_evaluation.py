@@ -17,7 +17,7 @@ FOLDER = "outputs/beir/prepared"
 @pytest.fixture(scope="module")
 def table(small) -> str:
     """What the command prints."""
-    return small.run(*BEIR, "--model", "huggingface/v25/best", "--recount", *LENGTHS).stdout
+    return small.run(*BEIR, "--model", "huggingface/v25/best", *LENGTHS).stdout
 
 
 @pytest.fixture(scope="module")

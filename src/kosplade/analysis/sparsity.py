@@ -27,7 +27,7 @@ def sparsity_metrics(
 
     `pieces` are the piece ids of each document's own text. `stopword_V` masks stopwords, special pieces and
     punctuation; `hangul_V` and `ascii_V` say what a piece is written in; `functional_V` names pieces that carry grammar
-    by Kiwi's tags, an independent judge (all bool [V]).
+    by Kiwi's tags (all bool [V]).
 
     - semantic_top10: share of a document's 10 heaviest pieces that are not masked, 0 for an empty vector;
     - stopword_activation: largest weight of a masked piece;

@@ -28,9 +28,6 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
     parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")
     parser.add_argument(
-        "--recount", action="store_true", help="also inference-free queries by the IDF of the collection itself"
-    )
-    parser.add_argument(
         "--no-dense", action="store_true", help="leave out the dense baseline, which takes longer than all the rest"
     )
     parser.add_argument(

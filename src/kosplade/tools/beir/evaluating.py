@@ -47,7 +47,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
         if not systems:  # the pieces of the first model are those of BM25
             query_pieces = model.plain_pieces(collection.queries, "query")
             document_pieces = model.plain_pieces(collection.documents, "document")
-        queries, documents_NV, documents_a_second = _encode(model, collection, name, recount=options.recount)
+        queries, documents_NV, documents_a_second = _encode(model, collection, name)
         for way, queries_QV in queries.items():
             systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
             queries_a_second = exact_speed(queries_QV, documents_NV, SPEED_DEPTH)
@@ -101,18 +101,18 @@ def own_documents(collection: Collection, *, ignored: bool) -> np.ndarray:
     return own_Q if ignored else np.full_like(own_Q, -1)
 
 
-def _encode(
-    model: ServedModel, collection: Collection, name: str, *, recount: bool
-) -> tuple[dict[str, csr_matrix], csr_matrix, float]:
-    """Queries [Q, V] by each way of querying the model, documents [N, V], and how many of these a second."""
+def _encode(model: ServedModel, collection: Collection, name: str) -> tuple[dict[str, csr_matrix], csr_matrix, float]:
+    """Queries [Q, V] by each way of querying the model, documents [N, V], and how many of these a second.
+
+    Beside the ways of the export come inference-free queries by the IDF of the collection, which BM25 counts too.
+    """
     reachable_P = model.reachable(collection.documents, collection.queries)
     started = time.perf_counter()
     documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
     speed = len(collection.documents) / (time.perf_counter() - started)
     queries = model.queries(collection.queries, f"{name}: queries", used_pieces(documents_NV))
-    if recount:
-        weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
-        queries["recounted"] = inference_free(model.pieces(collection.queries, "query"), weight_V)
+    weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
+    queries["recounted"] = inference_free(model.pieces(collection.queries, "query"), weight_V)
     return queries, documents_NV, speed
 
 
