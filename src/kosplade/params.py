@@ -128,6 +128,7 @@ class TrainParams(_Group):
     flops_warmup_ratio: Share
     max_grad_norm: Positive
     sampled_pieces: CountOrNone
+    trained_layers: Count
     train_embeddings: bool
     bf16: bool
     logging_steps: Count

@@ -20,6 +20,7 @@ CHANGES = (  # stages that run for a reason of their own; what follows them runs
     ("loss.idf_prior", 0.0, {"idf"} | LEARNING),
     ("train.weight_decay", 0.5, LEARNING),
     ("train.epochs", 3, {"train"}),
+    ("train.trained_layers", 2, LEARNING),
     ("verify.samples", 32, {"verify"}),
     ("eval.depth", 120, {"baselines", "eval"}),
     ("eval.sparsity_documents", 12, {"eval"}),

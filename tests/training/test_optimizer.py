@@ -1,10 +1,21 @@
 """The optimizer against torch's own: AdamW on dense gradients, SparseAdam on rows, clipping of both."""
 
+import re
+
 import pytest
 import torch
+from tiny_models import tiny_config
 from torch import nn
+from transformers import AutoModelForMaskedLM, BertConfig, ModernBertConfig, XLMRobertaConfig
 
-from kosplade.training.optimizer import RowAdamW, clip_gradients, touched_rows
+from kosplade.model import SparseEncoder
+from kosplade.training.optimizer import (
+    RowAdamW,
+    clip_gradients,
+    freeze_lower_layers,
+    prepare_embeddings,
+    touched_rows,
+)
 
 # torch says so of every sparse tensor made by hand.
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks")
@@ -141,3 +152,16 @@ def test_clipping_is_torchs_also_for_rows(limit):
         close(models[0][place].grad.to_dense(), models[2][place].grad)
         assert torch.equal(models[1][place].grad, models[2][place].grad)
     assert models[0][2].grad is None
+
+
+@pytest.mark.parametrize("kind", [BertConfig, XLMRobertaConfig, ModernBertConfig])
+@pytest.mark.parametrize(("trained", "layers"), [(1, {2}), (2, {1, 2}), (3, {0, 1, 2}), (9, {0, 1, 2})])
+def test_a_step_goes_back_through_the_upper_layers_only(kind, trained, layers):
+    encoder = SparseEncoder(AutoModelForMaskedLM.from_config(tiny_config(kind, num_hidden_layers=3)))
+    prepare_embeddings(encoder, is_trained=False)
+    freeze_lower_layers(encoder, trained)
+    ids_BL = torch.tensor([[5, 6, 7]])
+    encoder(ids_BL, torch.ones_like(ids_BL)).sum().backward()
+    moved = {name for name, parameter in encoder.named_parameters() if parameter.grad is not None}
+    assert {int(found[1]) for name in moved if (found := re.search(r"layers?\.(\d+)\.", name))} == layers
+    assert any("embeddings" in name for name in moved) == (len(layers) == 3)

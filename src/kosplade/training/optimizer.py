@@ -82,6 +82,21 @@ def prepare_embeddings(encoder: SparseEncoder, is_trained: bool) -> None:
         encoder.use_row_gradients()
 
 
+def freeze_lower_layers(encoder: SparseEncoder, trained: int) -> None:
+    """Leave all but the uppermost `trained` layers as they are, and what lies below them: a step goes back no further.
+
+    The word embeddings are `prepare_embeddings`' matter.
+    """
+    base, count = encoder.mlm.base_model, encoder.mlm.config.num_hidden_layers
+    layers = next(one for one in base.modules() if isinstance(one, nn.ModuleList) and len(one) == count)
+    words = encoder.mlm.get_input_embeddings().weight
+    if trained < count:
+        for module in (base.embeddings, *layers[: count - trained]):
+            for parameter in module.parameters():
+                if parameter is not words:
+                    parameter.requires_grad_(False)
+
+
 def share_bias_gradient(encoder: SparseEncoder, groups: Iterable[Tensor]) -> None:
     """Let the decoder biases of a group (bool [V]) all get the mean of the group's gradients: they move together.
 

@@ -21,7 +21,7 @@ from kosplade.teacher.scores import Teacher, load_teacher
 from kosplade.training import processes
 from kosplade.training.batches import Collator, RecordDataset
 from kosplade.training.objective import Objective
-from kosplade.training.optimizer import prepare_embeddings, share_bias_gradient
+from kosplade.training.optimizer import freeze_lower_layers, prepare_embeddings, share_bias_gradient
 from kosplade.training.sampler import PieceSampler
 from kosplade.training.targets import MorphemePieces
 from kosplade.training.trainer import SparseTrainer, TwoTower
@@ -88,6 +88,7 @@ def build_trainer(
     logging.set_verbosity_warning()
     set_seed(params.seed)
     prepare_embeddings(encoder, train.train_embeddings)
+    freeze_lower_layers(encoder, train.trained_layers)
     silent = tables.silent_groups(loss)
     share_bias_gradient(encoder, silent)
     arguments = TrainingArguments(
