@@ -46,7 +46,7 @@ def word_tokenizer() -> PreTrainedTokenizerBase:
 
 
 @pytest.fixture(scope="session")
-def opensearch(tmp_path_factory) -> Iterator[str]:
+def opensearch() -> Iterator[str]:
     """The URL of a real OpenSearch: the one of OPENSEARCH_URL, or one of this process alone.
 
     Where none can be started the test is skipped, or fails with OPENSEARCH_NEEDED, so that no CI passes without it.
@@ -54,5 +54,5 @@ def opensearch(tmp_path_factory) -> Iterator[str]:
     if url := os.environ.get("OPENSEARCH_URL"):
         yield url
         return
-    with own_node(tmp_path_factory.mktemp("opensearch")) as node:
+    with own_node() as node:
         yield node.url

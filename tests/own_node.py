@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,13 +14,17 @@ from kosplade.tools.opensearch_server.node import Node
 
 
 @contextmanager
-def own_node(folder: Path, **settings: object) -> Iterator[Node]:
+def own_node(**settings: object) -> Iterator[Node]:
     """A node at a free port, started with these settings and stopped at the end; where none starts as `opensearch`."""
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o755)  # pytest's are its own, and the server is another user's where root runs the tests
-    with socket.socket() as free:
+    with socket.socket() as free, tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # another user runs it where root runs the tests; pytest's own folders are closed
         free.bind(("127.0.0.1", 0))
-        node = Node(folder, free.getsockname()[1])
+        port = free.getsockname()[1]
+        free.close()
+        yield from _started(Node(Path(folder), port), settings)
+
+
+def _started(node: Node, settings: dict[str, object]) -> Iterator[Node]:
     try:
         node.start(**settings)
     except UserError as error:

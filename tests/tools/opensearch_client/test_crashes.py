@@ -23,8 +23,8 @@ SMALL = {"thread_pool__write__size": 1, "thread_pool__write__queue_size": 1, "ht
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    with own_node(tmp_path_factory.mktemp("node"), **SMALL) as running:
+def node():
+    with own_node(**SMALL) as running:
         yield running
 
 

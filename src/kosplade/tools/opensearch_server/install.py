@@ -28,6 +28,7 @@ PINS = {
         "neural-search": "6ef1b206e79391e2e36268e32dc34d27fd8b8a59a8eb0a7393c97d53b038e433",
     }.items()
 }
+JVMS = Path("/usr/lib/jvm")
 JAVA = 21  # the oldest that this OpenSearch takes
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _DESCRIPTOR = f"""name=analysis-nori
@@ -56,12 +57,12 @@ def find_java() -> Path:
     found = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
     if java := shutil.which("java"):
         found.append(Path(java).resolve().parent.parent)
-    for folder in [*found, *sorted(Path("/usr/lib/jvm").glob("*"))]:
+    for folder in [*found, *sorted(JVMS.glob("*"))]:
         release = folder / "release"
         version = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(), re.MULTILINE) if release.exists() else None
         if version and int(version[1]) >= JAVA and (folder / "bin/javac").exists():
             return folder
-    raise UserError(f"No JDK {JAVA} or later in JAVA_HOME, PATH or /usr/lib/jvm. Install one, or start Docker.")
+    raise UserError(f"No JDK {JAVA} or later in JAVA_HOME, PATH or {JVMS}. Install one, or start Docker.")
 
 
 def install() -> Path:

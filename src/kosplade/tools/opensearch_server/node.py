@@ -39,7 +39,6 @@ class Node:
             "transport__port": "0",
             "path__data": self.folder / "data",
             "path__logs": self.folder / "logs",
-            "cluster__default_number_of_replicas": 0,  # green, not yellow, with one node
         } | settings
         environment = {
             "PATH": os.environ["PATH"],
