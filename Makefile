@@ -121,6 +121,13 @@ gc: $(READY) ## free DVC's cache of what nothing uses: no branch, tag or experim
 	@echo "Kept: the workspace, every branch and tag, every experiment that dvc exp list -A shows. Removed: all else in .dvc/cache."
 	dvc gc --workspace --all-branches --all-tags --all-experiments
 
+##@ OpenSearch
+.PHONY: opensearch-up opensearch-down
+opensearch-up: $(READY) ## start an OpenSearch at localhost:9200, by Docker or out of Maven Central
+	@python -m kosplade.tools.opensearch_server up
+opensearch-down: $(READY) ## stop it; its data stay
+	@python -m kosplade.tools.opensearch_server down
+
 ##@ Monitoring
 .PHONY: logs-v25 tensorboard-v25 monitor
 logs-v25: ## follow the log of the background training

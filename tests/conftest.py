@@ -1,6 +1,10 @@
-"""Shared fixtures: the pinned model file with its tokenizer, read once, and a tokenizer of 40 words."""
+"""Shared fixtures: the pinned model file with its tokenizer, read once, a tokenizer of 40 words, a real OpenSearch."""
+
+import os
+from collections.abc import Iterator
 
 import pytest
+from own_node import own_node
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -39,3 +43,16 @@ def word_tokenizer() -> PreTrainedTokenizerBase:
         unk_token="<unk>",
         mask_token="<mask>",
     )
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[str]:
+    """The URL of a real OpenSearch: the one of OPENSEARCH_URL, or one of this process alone.
+
+    Where none can be started the test is skipped, or fails with OPENSEARCH_NEEDED, so that no CI passes without it.
+    """
+    if url := os.environ.get("OPENSEARCH_URL"):
+        yield url
+        return
+    with own_node() as node:
+        yield node.url

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kosplade.tools.opensearch_server.install import VERSION
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -44,3 +46,18 @@ def test_every_make_target_exists(steps):
     called = {target for step in steps for target in re.findall(r"make ([\w-]+)", step.get("run", ""))}
     assert called == {"setup", "check-lock", "test", "pr-report", "test-full"}
     assert called <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
+
+
+def test_every_way_to_a_server_has_the_same_opensearch(workflow):
+    """The image of the workflow, that of compose.yaml and what comes from Maven Central."""
+    name = f"opensearchproject/opensearch:{VERSION}"
+    assert workflow["jobs"]["metrics"]["services"]["opensearch"]["image"] == name
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    assert f"FROM {name}\n" in compose["services"]["opensearch"]["build"]["dockerfile_inline"]
+    assert compose["services"]["opensearch"]["ports"] == ["127.0.0.1:9200:9200"]
+
+
+def test_no_ci_passes_without_a_server(steps):
+    [step] = [step for step in steps if step.get("run", "").startswith("make test-full")]
+    assert step["env"] == {"OPENSEARCH_URL": "http://127.0.0.1:9200", "OPENSEARCH_NEEDED": "1"}
+    assert "export OPENSEARCH_URL=http://127.0.0.1:9200 OPENSEARCH_NEEDED=1" in (ROOT / ".ci/run").read_text()

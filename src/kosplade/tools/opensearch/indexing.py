@@ -91,8 +91,10 @@ def index_documents(
 
 
 def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Document]:
-    """Those that the index does not hold with the same text."""
+    """Those that the index does not hold with the same text. UserError if it is gone: a bulk request would make one."""
     answer = client.mget(index=index, body={"ids": [document.id for document in batch]}, _source_includes=[HASH])
+    if any("error" in one for one in answer["docs"]):
+        raise UserError(f"index '{index}' cannot be read: it was deleted meanwhile, or is closed. Index again.")
     held = {one["_id"]: one["_source"].get(HASH) for one in answer["docs"] if one.get("found")}
     return [document for document in batch if held.get(document.id) != sha256(document)]
 
