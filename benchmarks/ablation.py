@@ -38,8 +38,9 @@ ROWS = {
     "penalty-8": ("stopword_penalty=8",),
     "penalty-15": ("stopword_penalty=15",),
     "layers-4": ("model.num_layers=4", "lambda_flops=0.02"),
-    "layers-8-whole": ("train.trained_layers=8",),
-    "layers-12": ("model.num_layers=12",),
+    "layers-8": ("model.num_layers=8", "lambda_flops=0.03"),
+    "trained-2": ("train.trained_layers=2",),
+    "trained-12": ("train.trained_layers=12",),
 }
 SEEDS = (43, 44)  # beside that of params.yaml, for the rows that the text leans on
 REPEATED = ("v24", "guide", "v25")
