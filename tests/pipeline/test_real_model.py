@@ -16,7 +16,7 @@ QUERY = "연구개발비를 어떻게 정산합니까?"
 def real(tmp_path_factory) -> Clone:
     settings = {key: value for key, value in SMALL.items() if key not in OWN}
     # A real model begins well, and its loss may rise while the FLOPS weight does: some steps show that it learns.
-    settings |= {"train.max_steps": -1, "verify.samples": 144, "verify.epochs": 4}
+    settings |= {"train.max_steps": -1, "verify.samples": 144, "verify.epochs": 4, "lambda_flops": 0.02}
     return make_small(tmp_path_factory.mktemp("real") / "repository", settings)
 
 
