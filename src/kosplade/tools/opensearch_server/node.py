@@ -46,6 +46,8 @@ class Node:
             "OPENSEARCH_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap}",
             "OPENSEARCH_TMPDIR": str(self.folder / "tmp"),
         }
+        if (home / "libtorch").exists():
+            environment |= self._libtorch(home / "libtorch")
         command = [home / "bin/opensearch", *(f"-E{k.replace('__', '.')}={v}" for k, v in settings.items())]
         with self.log.open("w") as log:
             process = subprocess.Popen(
@@ -83,6 +85,17 @@ class Node:
     def is_running(self) -> bool:
         """Whether it answers."""
         return health(self.url) is not None
+
+    def _libtorch(self, libraries: Path) -> dict[str, str]:
+        """What lets ml-commons deploy a model without a network: the variables of its DJL, and a file of its cache."""
+        cache = self.folder / "data/ml_cache/pytorch/2.5.1-cpu-linux-x86_64"
+        cache.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(libraries / "libdjl_torch.so", cache / "0.31.1-libdjl_torch.so")
+        return {
+            "PYTORCH_LIBRARY_PATH": str(libraries),
+            "PYTORCH_VERSION": "2.5.1",
+            "PYTORCH_FLAVOR": "cpu",
+        }
 
     def _not_root(self) -> dict[str, object]:
         """What makes the process another user's: OpenSearch refuses to run as root."""
