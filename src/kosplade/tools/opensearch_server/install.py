@@ -31,8 +31,9 @@ PINS = {
 }
 # What ml-commons would download when it deploys a model: libtorch as its DJL 0.31.1 wants it, and the JNI library of
 # DJL 0.32, which has the same interface; not every mirror has that of 0.31.1.
+_TORCH = "ai.djl.pytorch:pytorch-native-cpu:2.5.1:jar:linux-x86_64"
 LIBTORCH = {
-    "ai.djl.pytorch:pytorch-native-cpu:2.5.1:jar:linux-x86_64": "9c4f35fb64cb3fba34340b432c648e1bea044adeee554b473d5882499b16f0a4",
+    _TORCH: "9c4f35fb64cb3fba34340b432c648e1bea044adeee554b473d5882499b16f0a4",
     "ai.djl.pytorch:pytorch-jni:2.5.1-0.32.0:jar": "342bde24382eef06e93a2461fd8f293e5c2c6c72caca7d66019d0a9447d96265",
 }
 JVMS = Path("/usr/lib/jvm")
