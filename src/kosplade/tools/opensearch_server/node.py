@@ -16,6 +16,7 @@ from kosplade.errors import UserError
 from kosplade.tools.opensearch_server.install import find_java, install
 
 READY = 180  # seconds: a start takes 20 on two free cores
+STOPPED = 30  # seconds: an end takes one
 
 
 class Node:
@@ -73,7 +74,10 @@ class Node:
         except (FileNotFoundError, ProcessLookupError):
             self._pid.unlink(missing_ok=True)
             return False
+        until = time.monotonic() + STOPPED
         while not _has_ended(pid):
+            if time.monotonic() > until:  # it was paused, or waits for a disk
+                os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
         self._pid.unlink()
         return True
