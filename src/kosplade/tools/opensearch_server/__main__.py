@@ -36,7 +36,7 @@ def up() -> None:
         if subprocess.run([*_COMPOSE, "up", "--detach", "--wait", "--build"], check=False).returncode:
             raise UserError("docker compose could not start OpenSearch: see above.")
     else:
-        say("opensearch", f"starting {VERSION} in {node.folder}; the first time, 570 MB come from Maven Central")
+        say("opensearch", f"starting {VERSION} in {node.folder}; the first time, 690 MB come from Maven Central")
         node.start()
     return say("opensearch", f"ready: {node.url}")
 

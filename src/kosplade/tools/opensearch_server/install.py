@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -27,6 +28,13 @@ PINS = {
         "opensearch-knn": "ac392ca28a39b3bf290648a422ef30cb149dda2963a9d7feb26060e932341c9a",
         "neural-search": "6ef1b206e79391e2e36268e32dc34d27fd8b8a59a8eb0a7393c97d53b038e433",
     }.items()
+}
+# What ml-commons would download when it deploys a model: libtorch as its DJL 0.31.1 wants it, and the JNI library of
+# DJL 0.32, which has the same interface; not every mirror has that of 0.31.1.
+_TORCH = "ai.djl.pytorch:pytorch-native-cpu:2.5.1:jar:linux-x86_64"
+LIBTORCH = {
+    _TORCH: "9c4f35fb64cb3fba34340b432c648e1bea044adeee554b473d5882499b16f0a4",
+    "ai.djl.pytorch:pytorch-jni:2.5.1-0.32.0:jar": "342bde24382eef06e93a2461fd8f293e5c2c6c72caca7d66019d0a9447d96265",
 }
 JVMS = Path("/usr/lib/jvm")
 JAVA = 21  # the oldest that this OpenSearch takes
@@ -67,7 +75,7 @@ def find_java() -> Path:
 
 def install() -> Path:
     """The folder of the server, made unless it is there. UserError: no JDK, no Maven, no network, another file."""
-    pins = hashlib.sha256(repr((PINS, _DESCRIPTOR, _nori_source())).encode()).hexdigest()[:8]
+    pins = hashlib.sha256(repr((PINS, LIBTORCH, _DESCRIPTOR, _nori_source())).encode()).hexdigest()[:8]
     home = cache_folder() / f"opensearch-{VERSION}-{pins}"
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / "install.lock").open("w") as lock:
@@ -94,9 +102,21 @@ def _make(scratch: Path, java: Path) -> Path:
     _run([home / "bin/opensearch-plugin", "install", "--batch", *(p.as_uri() for p in files.values())], environment)
     # Made here, or every server would write one into this folder, which it may only read.
     _run([home / "bin/opensearch-keystore", "create"], environment)
+    if _has_libtorch():
+        (home / "libtorch").mkdir()
+        for pin, digest in LIBTORCH.items():
+            with zipfile.ZipFile(fetch(pin, digest, scratch)) as jar:
+                for name in jar.namelist():
+                    if re.search(r"/cpu/linux-x86_64/lib|linux-x86_64/cpu/lib", name):
+                        (home / "libtorch" / Path(name).name).write_bytes(jar.read(name))
     for path in [home, *home.rglob("*")]:
         path.chmod(path.stat().st_mode | 0o444 | (0o111 if path.is_dir() else 0))
     return home
+
+
+def _has_libtorch() -> bool:
+    """Whether Maven Central has libtorch for this machine; on others, ml-commons downloads it itself."""
+    return (platform.system(), platform.machine()) == ("Linux", "x86_64")
 
 
 def fetch(pin: str, digest: str, folder: Path) -> Path:

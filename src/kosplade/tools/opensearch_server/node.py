@@ -16,6 +16,7 @@ from kosplade.errors import UserError
 from kosplade.tools.opensearch_server.install import find_java, install
 
 READY = 180  # seconds: a start takes 20 on two free cores
+STOPPED = 30  # seconds: an end takes one
 
 
 class Node:
@@ -46,6 +47,8 @@ class Node:
             "OPENSEARCH_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap}",
             "OPENSEARCH_TMPDIR": str(self.folder / "tmp"),
         }
+        if (home / "libtorch").exists():
+            environment |= self._libtorch(home / "libtorch")
         command = [home / "bin/opensearch", *(f"-E{k.replace('__', '.')}={v}" for k, v in settings.items())]
         with self.log.open("w") as log:
             process = subprocess.Popen(
@@ -71,7 +74,10 @@ class Node:
         except (FileNotFoundError, ProcessLookupError):
             self._pid.unlink(missing_ok=True)
             return False
+        until = time.monotonic() + STOPPED
         while not _has_ended(pid):
+            if time.monotonic() > until:  # it was paused, or waits for a disk
+                os.kill(pid, signal.SIGKILL)
             time.sleep(0.05)
         self._pid.unlink()
         return True
@@ -83,6 +89,17 @@ class Node:
     def is_running(self) -> bool:
         """Whether it answers."""
         return health(self.url) is not None
+
+    def _libtorch(self, libraries: Path) -> dict[str, str]:
+        """What lets ml-commons deploy a model without a network: the variables of its DJL, and a file of its cache."""
+        cache = self.folder / "data/ml_cache/pytorch/2.5.1-cpu-linux-x86_64"
+        cache.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(libraries / "libdjl_torch.so", cache / "0.31.1-libdjl_torch.so")
+        return {
+            "PYTORCH_LIBRARY_PATH": str(libraries),
+            "PYTORCH_VERSION": "2.5.1",
+            "PYTORCH_FLAVOR": "cpu",
+        }
 
     def _not_root(self) -> dict[str, object]:
         """What makes the process another user's: OpenSearch refuses to run as root."""
@@ -117,4 +134,7 @@ def health(url: str) -> str | None:
 def _has_ended(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child of ours stays a zombie until it is asked for
-    return not Path(f"/proc/{pid}").exists()
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"  # of a parent that is slow
+    except (FileNotFoundError, ProcessLookupError):
+        return True
