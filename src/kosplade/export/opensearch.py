@@ -8,7 +8,7 @@
     queries/                                   one query, with and without the neural-search plugin
     README.md                                  the requests in order
 
-Written from the sources of ml-commons, neural-search and Lucene's FeatureField. Equal exports give equal bytes.
+Equal exports give equal bytes.
 """
 
 import hashlib
