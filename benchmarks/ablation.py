@@ -3,7 +3,7 @@
     queue    queue every row that has no experiment yet; then: dvc queue start -j 1
     table    the rows that have run, as the README shows them; a row with several seeds is their mean and spread
 
-An experiment takes about ten minutes on two cores.
+An experiment takes about 13 minutes on two cores.
 """
 
 import itertools
