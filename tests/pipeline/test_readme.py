@@ -14,7 +14,7 @@ import pytest
 import yaml
 from dvc.cli import parse_args
 
-from kosplade.retrieval.results import QUALITY
+from kosplade.retrieval.results import QUALITY, SYSTEMS
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.ko.md")
@@ -187,14 +187,14 @@ def anchors(document: Path) -> list[str]:
 @pytest.mark.parametrize("name", [*READMES, "docs/results.md"])
 def test_the_first_table_holds_the_committed_figures(name):
     header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[:7]
-    measures = {title: key for key, title in QUALITY.items()}
-    columns = [(place, measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
-    test = json.loads(text_of("metrics/eval.json"))["test"]
-    figures = [of for of in test.values() if isinstance(of, dict) and "ndcg10" in of]
+    measures = {title: ("test", key) for key, title in QUALITY.items()}
+    measures |= {split: (split, "ndcg10") for split in ("test", "wider")}
+    columns = [(place, *measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
+    figures = json.loads(text_of("metrics/eval.json"))
     assert len(columns) >= 2
-    for row, system in zip(rows, figures, strict=True):
-        shown = [row.strip("| ").split(" | ")[place] for place, _ in columns]
-        assert shown == [f"{system[key]:.3f}" for _, key in columns], row
+    for row, system in zip(rows, SYSTEMS, strict=True):
+        shown = [row.strip("| ").split(" | ")[place] for place, _, _ in columns]
+        assert shown == [f"{figures[split][system][key]:.3f}" for _, split, key in columns], row
 
 
 @pytest.mark.full
