@@ -106,7 +106,10 @@ def test_a_full_queue_is_waited_out(server, node, client, export, corpus, monkey
     def begin(forward):
         for thread in threads:
             thread.start()
-        time.sleep(1)
+        until = time.monotonic() + 60
+        while not int(client.cat.thread_pool(thread_pool_patterns="write", format="json", h="queue")[0]["queue"]):
+            assert time.monotonic() < until, "nothing waits in the queue"
+            time.sleep(0.05)
         return forward()
 
     threads = [threading.Thread(target=occupy) for _ in range(2)]  # one is worked on, one waits
