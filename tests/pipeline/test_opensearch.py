@@ -1,11 +1,9 @@
-"""The collection of a run in a real OpenSearch, by the client: the figures are those of the stage eval."""
+"""The collection of a run in a real OpenSearch, by the client: the scores are those of the stage eval."""
 
 import pytest
 from opensearchpy import OpenSearch
 from pipeline.conftest import SMALL
 
-from kosplade.retrieval.beir import read_collection
-from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.opensearch.__main__ import main
 
@@ -13,8 +11,8 @@ pytestmark = pytest.mark.full
 INDEX = "pipeline"
 
 
-def test_a_server_gives_the_figures_of_the_evaluation(small, opensearch, tmp_path):
-    data, expected = small.folder / "data/prepared", small.metrics()["eval.json"]["val"]
+def test_a_server_gives_the_scores_of_the_evaluation(small, opensearch, tmp_path):
+    data = small.folder / "data/prepared"
     place = ["--url", opensearch, "--index", INDEX, "--model", str(small.folder / "huggingface/v25/best")]
     documents = ["--documents", str(data / "corpus.jsonl")]
     try:
@@ -23,10 +21,12 @@ def test_a_server_gives_the_figures_of_the_evaluation(small, opensearch, tmp_pat
             output = tmp_path / f"{way}.trec"
             queries = ["--queries", str(data / "queries.jsonl"), "--output", str(output), "--top", "100", *encoded]
             main(["search", *place, *queries, "--max-query-length", str(SMALL["model.max_query_length"])])
-            found = retrieval_metrics(read_collection(data, "val").qrels, read_run(output))
-            assert found["ndcg10"] > 0
-            # A kept weight has 9 bits: two documents that nearly tie may change places, and with 24 queries one such
-            # pair moves a mean by some thousandths. Scores are compared exactly by the client's own tests.
-            assert found == pytest.approx({name: expected[way][name] for name in found}, abs=0.01)
+            found, offline = read_run(output), read_run(small.folder / f"outputs/eval_v25/runs/val.{way}.trec")
+            assert found.keys() == offline.keys()
+            for query, scores in offline.items():
+                # By rank: documents that nearly tie may change places, since a kept weight has 9 bits. The stage leaves
+                # out foreign expansions, of which a model that hardly learnt has some.
+                server, ours = (sorted(of.values(), reverse=True)[:10] for of in (found[query], scores))
+                assert server == pytest.approx(ours, rel=0.1)
     finally:
         OpenSearch([opensearch]).indices.delete(index=INDEX, ignore=404)
