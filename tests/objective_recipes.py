@@ -40,9 +40,10 @@ TERMS = (
 PARAMS = load_params(Path(__file__).parents[1] / "params.yaml")
 
 
-def recipe(lambda_flops=0.0, **loss) -> Params:
+def recipe(lambda_flops=0.0, query_idf=0.0, **loss) -> Params:
     """All of params.yaml with the terms off but for those named; idf_alpha 2.5 and stopword_penalty 5."""
     values = {"lambda_flops": lambda_flops, "idf_alpha": 2.5, "stopword_penalty": 5.0}
+    values["occurrences"] = PARAMS.occurrences.model_copy(update={"query_idf": query_idf})
     return PARAMS.model_copy(update=values | {"loss": OFF.model_copy(update=loss)})
 
 

@@ -88,6 +88,7 @@ class OccurrencesParams(_Group):
     k1: Weight
     b: Share
     floor: Weight
+    least: Share
     query_idf: Weight
 
 

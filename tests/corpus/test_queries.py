@@ -45,6 +45,17 @@ def test_good_queries(tmp_path):
     }
 
 
+def test_a_text_that_is_not_listed_takes_its_queries_with_it(tmp_path):
+    only_there = {"query": "빠진 글의 질문", "passages": ["gone"], "kind": "question"}
+    here_too = {"query": "두 글의 질문", "passages": ["gone", "a"], "kind": "question"}
+    write(tmp_path, {"train": [*GOOD["train"], only_there, here_too]})
+    found = read_queries(tmp_path, TEXTS, SPLITS, are_all_listed=False)["train"]
+    assert [query.passages for query in found] == [("a", "b"), ("a",)]
+    write(tmp_path, {"wider": [only_there]})
+    said = message(read_queries, tmp_path, TEXTS, SPLITS, are_all_listed=False)
+    assert "no query of the split wider is answered by the listed texts" in said
+
+
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [

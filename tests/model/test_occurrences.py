@@ -28,6 +28,15 @@ def test_hand_computed_values():
     torch.testing.assert_close(Occurrences(COUNTING, QUERY_WEIGHT_V)(WEIGHTS, IDS, MASK), expected)
 
 
+def test_small_expansions_are_dropped_and_own_pieces_never():
+    # Limits .8 and .4: of 2 in the first text, where the largest weight is not served, and of 1 in the second.
+    weights = torch.tensor([[0.5, 2.0, 0.7, 0.1, 9.0], [0.4, 0.6, 0.2, 1.0, 0.0]])
+    counting = Counting(k1=0.0, least=0.4)
+    ids, mask = torch.tensor([[3, 3], [2, 0]]), torch.tensor([[1, 1], [1, 0]])
+    expected = torch.tensor([[0.0, 2.0, 0.0, 0.1, 9.0], [0.4, 0.6, 0.2, 1.0, 0.0]])
+    assert torch.equal(Occurrences(counting, QUERY_WEIGHT_V)(weights, ids, mask), expected)
+
+
 def test_some_pieces_are_a_selection_of_all():
     occurrences, pieces_P = Occurrences(COUNTING, QUERY_WEIGHT_V), torch.tensor([1, 3])
     whole = occurrences(WEIGHTS, IDS, MASK)
@@ -65,11 +74,11 @@ def test_own_weight_one_is_the_document_s_share_of_bm25(repeated):
 def test_settings_of_the_recipe_and_v24_has_no_idf():
     tables = SimpleNamespace(mean_length=80.0, idf_V=torch.tensor([0.5, 8.0]))
     params = load_params(ROOT / "params.yaml")
-    own = params.occurrences.model_copy(update={"k1": 0.5, "b": 0.25, "floor": 2.0, "query_idf": 0.5})
+    own = params.occurrences.model_copy(update={"k1": 0.5, "b": 0.25, "floor": 2.0, "least": 0.1, "query_idf": 0.5})
     params = params.model_copy(update={"occurrences": own})
-    assert counting_of(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25, query_idf=0.5)
+    assert counting_of(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25, least=0.1, query_idf=0.5)
     plain = params.model_copy(update={"loss": params.loss.model_copy(update={"idf_weighting": False})})
-    assert counting_of(plain, tables) == Counting(0.5, 0.25, 80.0)
+    assert counting_of(plain, tables) == Counting(0.5, 0.25, 80.0, least=0.1)
     # A text is read so far and no further.
     short = params.model_copy(update={"model": params.model.model_copy(update={"max_document_length": 32})})
     assert counting_of(short, tables).mean_length == 32

@@ -41,8 +41,8 @@ QUERY = torch.tensor([[1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 
 DOCUMENT = torch.tensor([[4.0, 0.0, 0.0, 5.0, 1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.5, 0.0, 2.0, 3.0, 0.0]], dtype=D)
 
 
-def objective(lambda_flops=0.0, **changes) -> Objective:
-    return Objective(recipe(lambda_flops, **changes), TABLES)
+def objective(lambda_flops=0.0, query_idf=0.0, **changes) -> Objective:
+    return Objective(recipe(lambda_flops, query_idf, **changes), TABLES)
 
 
 def compute(
@@ -65,7 +65,7 @@ def test_v24_weighs_every_piece_1_and_hides_special_pieces_only():
 
 def test_encoded_queries_add_a_share_of_their_idf_and_its_temperature():
     plain = compute(objective(infonce_encoded=1.0))[1]["infonce_encoded"]
-    it = Objective(recipe(0.0, infonce_encoded=1.0), TABLES, query_idf=0.5)
+    it = objective(query_idf=0.5, infonce_encoded=1.0)
     # Queries hold 4 (IDF 1), 5 (IDF 2): served weights 1 + .5 and 1 + 1 there, against documents (1, .5, 0), (0, 2, 3).
     # Temperatures: 1 for the encoder, .5 of 2 beside it.
     found = compute(it)[1]["infonce_encoded"].item()

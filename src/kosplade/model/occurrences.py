@@ -18,13 +18,15 @@ class Counting:
     """Settings as an export carries them in config.json.
 
     `k1`, `b` and `mean_length` (pieces, special ones included) are those of BM25; k1 0 counts nothing. A piece's floor
-    is `floor_per_idf` times its IDF, and an encoded query adds `query_idf` times the IDF of its own pieces.
+    is `floor_per_idf` times its IDF, and an encoded query adds `query_idf` times the IDF of its own pieces. Expansions
+    below `least` times the largest weight of the document that is served are dropped.
     """
 
     k1: float = 0.0
     b: float = 0.0
     mean_length: float = 1.0
     floor_per_idf: float = 0.0
+    least: float = 0.0
     query_idf: float = 0.0
 
 
@@ -37,6 +39,7 @@ def counting_of(params: Params, tables: Tables) -> Counting:
         b=own.b,
         mean_length=min(tables.mean_length, params.model.max_document_length),  # no text is read further
         floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
+        least=own.least,
         query_idf=has_idf * own.query_idf,
     )
 
@@ -45,7 +48,8 @@ class Occurrences(nn.Module):
     """Turns pooled weights of documents into those that an index holds.
 
     max(weight, floor) * (k1 + 1) tf / (tf + k1 (1 - b + b L / mean L)): the share of the document in BM25's score
-    (Robertson and Zaragoza 2009, eq. 3.15). A piece that the text does not hold has no floor and counts as if once.
+    (Robertson and Zaragoza 2009, eq. 3.15). A piece that the text does not hold has no floor, counts as if once, and is
+    dropped below `least` times the largest of these: an index pays for each expansion, and the small ones move nothing.
     `query_weight_V` (float32) is what each piece weighs in an inference-free query, 0 where it is not served. Compiled
     by `torch.jit.script` too, so in its Python only.
     """
@@ -53,6 +57,8 @@ class Occurrences(nn.Module):
     def __init__(self, counting: Counting, query_weight_V: Tensor):
         super().__init__()
         self.k1, self.b, self.mean_length = counting.k1, counting.b, counting.mean_length
+        self.least = counting.least
+        self.register_buffer("served_V", query_weight_V > 0, persistent=False)
         self.register_buffer("floor_V", counting.floor_per_idf * query_weight_V, persistent=False)
 
     def forward(self, weights_BP: Tensor, ids_BL: Tensor, mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
@@ -66,10 +72,15 @@ class Occurrences(nn.Module):
         # One column more, for padding.
         tf_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
         tf_BV.scatter_(1, torch.where(is_real_BL, ids_BL, vocab), tf_BL)
-        floor_P, tf_BP = self.floor_V, tf_BV[:, :vocab]
+        floor_P, served_P, tf_BP = self.floor_V, self.served_V, tf_BV[:, :vocab]
         if pieces_P is not None:
-            floor_P, tf_BP = self.floor_V[pieces_P], tf_BV[:, pieces_P]
-        is_short_BP = (tf_BP > 0) & (weights_BP < floor_P)
+            floor_P, served_P, tf_BP = self.floor_V[pieces_P], self.served_V[pieces_P], tf_BV[:, pieces_P]
+        is_own_BP = tf_BP > 0
+        is_short_BP = is_own_BP & (weights_BP < floor_P)
         kept_BP = torch.where(is_short_BP, floor_P.to(weights_BP.dtype), weights_BP)
         tf_BP = tf_BP.clamp(min=1)
-        return kept_BP * (self.k1 + 1) * tf_BP / (tf_BP + norm_B1)
+        counted_BP = kept_BP * (self.k1 + 1) * tf_BP / (tf_BP + norm_B1)
+        if self.least > 0:
+            limit_B1 = self.least * (counted_BP * served_P).amax(1, keepdim=True)
+            counted_BP = counted_BP * (is_own_BP | (counted_BP >= limit_B1))
+        return counted_BP

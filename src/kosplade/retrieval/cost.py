@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from collections.abc import Callable
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -53,18 +52,12 @@ def exact_speed(queries_QV: csr_matrix, documents_NV: csr_matrix, depth: int, re
     Timed is all of `search` on one thread: transposing the documents (once a call, so the fewer the queries, the more
     it weighs), the dot products and the ranking; not encoding the queries.
     """
-    return speed(lambda: search(queries_QV, documents_NV, depth), queries_QV.shape[0], repeats)
-
-
-def speed(run: Callable[[], object], num_queries: int, repeats: int = 3) -> float:
-    """Queries a second of `run`, which answers `num_queries`: by the wall clock, median of `repeats` calls."""
-    return num_queries / statistics.median(_seconds(run) for _ in range(repeats))
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        search(queries_QV, documents_NV, depth)
+        seconds.append(time.perf_counter() - start)
+    return queries_QV.shape[0] / statistics.median(seconds)
 
 
 def _mean_nnz(vectors_NV: csr_matrix) -> float:

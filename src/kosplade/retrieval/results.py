@@ -9,6 +9,7 @@ from tabulate import tabulate
 SYSTEMS = {
     "inference_free": "inference-free queries",
     "encoded": "encoded queries",
+    "hybrid": "hybrid: inference-free and BM25",
     "bm25": "BM25, same pieces",
     "bm25_kiwi": "BM25, Kiwi morphemes",
     "dense": "dense teacher",
@@ -71,14 +72,17 @@ def retrieval_table(metrics: dict[str, Any], split: str | None = None) -> str:
 
 def gain_lines(metrics: dict[str, Any], split: str | None = None) -> str:
     """Each way of querying against each baseline, from metrics/eval.json: a Markdown list under its title."""
-    pairs = metrics[split or reported_split(metrics)]["ndcg10_gain"]
+    figures = metrics[split or reported_split(metrics)]
+    pairs = figures["ndcg10_gain"]
     lines = [
         f"- {SYSTEMS[system]} against {SYSTEMS[baseline]}: {gain(one)}"
         for system, baselines in pairs.items()
         for baseline, one in baselines.items()
     ]
     title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
-    return "\n".join([title, "", *lines])
+    parts = [f"{SYSTEMS[part]} {gain(one)}" for part, one in figures["hybrid_gain"].items()]
+    hybrid = f"Hybrid, weight {metrics['hybrid_weight']:g} by validation, against its parts: {'; '.join(parts)}."
+    return "\n".join([title, "", *lines, "", hybrid])
 
 
 def kind_table(kinds: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kosplade.model.occurrences import counting_of
 from kosplade.params import Params
 from kosplade.training import losses
 from kosplade.vocab.tables import RATIO_CAP, WEIGHT_FLOOR, Tables, served_weights
@@ -35,9 +36,9 @@ class Objective:
     `tables` are those of the stages `idf` and `stopwords`.
     """
 
-    def __init__(self, params: Params, tables: Tables, *, query_idf: float = 0.0):
+    def __init__(self, params: Params, tables: Tables):
         self.weights = params.loss
-        self.query_idf = query_idf
+        self.query_idf = query_idf = counting_of(params, tables).query_idf
         # The score is a sum: of what the encoder says, and of a share of that of an inference-free query.
         self.temperature_encoded = params.loss.temperature_encoded + query_idf * params.loss.temperature_inference_free
         self.lambda_flops = params.lambda_flops
