@@ -73,7 +73,7 @@ def test_what_is_in_the_folder(export):
         r"\b\w+\.(?:json|zip|md)\b", opensearch.__doc__.replace("idf.json", "").replace("tokenizer.json", "")
     )
     assert there == {*named, "queries", "example_document.json"}
-    assert len(list((export / "opensearch/queries").iterdir())) == 5
+    assert len(list((export / "opensearch/queries").iterdir())) == 6
     assert list(unzipped(export, DOCUMENT)) == ["document_model.pt", "tokenizer.json", "LICENSE"]
     assert list(unzipped(export, QUERY)) == ["idf.json", "tokenizer.json", "LICENSE"]
     assert unzipped(export, QUERY)["LICENSE"] == unzipped(export, DOCUMENT)["LICENSE"] == b"Be kind."
@@ -169,7 +169,7 @@ def test_the_bodies_name_what_the_requests_make(export):
     ceiling = method["parameters"]["quantization_ceiling_search"]
     assert WEIGHT_V.max() <= ceiling < WEIGHT_V.max() + 1
     ingest = read(export, "ingest_pipeline.json")["processors"]
-    assert [next(iter(one)) for one in ingest] == ["set", "sparse_encoding", "remove"]
+    assert [next(iter(one)) for one in ingest] == ["set", "sparse_encoding"]
     assert ingest[1]["sparse_encoding"]["field_map"] == {ingest[0]["set"]["field"]: FIELD}
 
 

@@ -13,9 +13,11 @@ from opensearchpy import OpenSearch
 from own_node import own_node
 from tiny_export import write_tiny_export
 
+from kosplade.export.hybrid_requests import DEPTH, bm25_query
 from kosplade.export.opensearch import FIELD, write_opensearch
 from kosplade.export.piece_names import piece_names
 from kosplade.retrieval.encoding import inference_free
+from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.served import load_export
 
 pytestmark = pytest.mark.full
@@ -97,14 +99,39 @@ def test_the_readme_runs_and_the_vectors_of_the_server_are_ours(served):
             for id_ in np.flatnonzero(vector_V >= vector_V.max() / 10)
         }
 
+    # The same documents again: none is encoded.
+    before = predictions(client, served.document)
+    assert not client.bulk(body="".join(json.dumps(line) + "\n" for line in lines), index="docs", refresh=True)[
+        "errors"
+    ]
+    assert predictions(client, served.document) == before > 0
+
     # Five forms of one query.
     query_V = inference_free(model.pieces([EXAMPLE], "query"), model.query_weight_V).toarray()[0]
     kept_NV = np.where(documents_NV >= documents_NV.max(axis=1, keepdims=True) / 10, documents_NV, 0)
     best = {str(row): score for row, score in enumerate(kept_NV @ query_V) if score > 0}
-    for path in sorted((served.folder / "queries").iterdir()):
+    for path in sorted((served.folder / "queries").glob("[!h]*")):
         body = json.loads(path.read_text().replace("QUERY_MODEL_ID", served.query)) | {"size": len(TEXTS)}
         hits = client.search(index="near" if "sparse_vector" in path.name else "docs", body=body)["hits"]["hits"]
         found = {hit["_id"]: hit["_score"] for hit in hits}
         assert found == pytest.approx({id_: best[id_] for id_ in found}, rel=2**-7), path.name
         assert len(found) == len(best) or "sparse_vector" in path.name  # which gives k at most
         assert max(found.values()) == pytest.approx(max(best.values()), rel=2**-7), path.name
+
+    # With BM25, by both pipelines that the README puts there.
+    text = (served.folder / "queries/hybrid_text.json").read_text().replace("QUERY_MODEL_ID", served.query)
+    lexical = client.search(index="docs", body={"query": bm25_query(EXAMPLE), "size": DEPTH})["hits"]["hits"]
+    parts = {"q": best}, {"q": {hit["_id"]: hit["_score"] for hit in lexical}}
+    expected = hybrid_run(*parts, model.hybrid_weight, len(TEXTS))["q"]
+    hits = client.search(
+        index="docs", body=json.loads(text) | {"size": len(TEXTS)}, search_pipeline="kosplade-v25-hybrid"
+    )["hits"]["hits"]
+    assert {hit["_id"]: hit["_score"] for hit in hits} == pytest.approx(expected, abs=5e-3)
+    hits = client.search(index="docs", body=json.loads(text), search_pipeline="kosplade-v25-rrf")["hits"]["hits"]
+    assert 1 / 61 <= hits[0]["_score"] <= 2 / 61
+
+
+def predictions(client: OpenSearch, model: str) -> int:
+    """How often the node has asked a model."""
+    nodes = client.transport.perform_request("GET", f"/_plugins/_ml/profile/models/{model}")["nodes"]
+    return sum(node["models"][model]["predict_request_stats"]["count"] for node in nodes.values())

@@ -84,7 +84,7 @@ def write_other(folder, tokenizer, packed: bool) -> None:
     else:
         nn.init.normal_(mlm.get_output_embeddings().weight)
     folder.mkdir()
-    write_folder(SparseEncoder(mlm), tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, folder)
+    write_folder(SparseEncoder(mlm), tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, 0.5, folder)
 
 
 def occurrences() -> Occurrences:

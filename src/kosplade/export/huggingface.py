@@ -24,18 +24,21 @@ def write_folder(
     unserved_V: Tensor,
     query_weight_V: Tensor,
     counting: Counting,
+    hybrid_weight: float,
     folder: Path,
 ) -> None:
     """Write config, weights, tokenizer and idf.json into `folder`.
 
     Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is what
-    the model says of a text. What its occurrences change stands in config.json, as "occurrences". idf.json holds the
-    weight in an inference-free query of every piece; those not served count 0.
+    the model says of a text. What its occurrences change stands in config.json, as "occurrences", and as
+    "hybrid_weight" the model's share in a hybrid with BM25. idf.json holds the weight in an inference-free query of
+    every piece; those not served count 0.
     """
     served = encoder.decoder.bias.detach().clone()
     with torch.no_grad():
         encoder.decoder.bias[unserved_V] = NEVER
         encoder.mlm.config.occurrences = asdict(counting)
+        encoder.mlm.config.hybrid_weight = hybrid_weight
         with encoder.whole() as mlm:
             mlm.save_pretrained(folder, max_shard_size=SHARD)
         encoder.decoder.bias.copy_(served)

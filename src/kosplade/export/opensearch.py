@@ -5,6 +5,7 @@
     index_rank_features.json                   exact search over names of pieces
     index_sparse_vector.json                   approximate search over ids (OpenSearch 3.3)
     ingest_pipeline.json, search_pipeline.json
+    hybrid_pipeline.json, hybrid_rrf_pipeline.json             one score of sparse field and BM25
     queries/                                   one query, with and without the neural-search plugin
     README.md                                  the requests in order
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from kosplade.errors import UserError
 from kosplade.export.archives import write_zip
+from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline, rrf_pipeline, text_properties
 from kosplade.export.opensearch_guide import guide
 from kosplade.export.piece_names import dot_sign, piece_names, server_tokenizer
 from kosplade.export.torchscript import write_torchscript
@@ -38,6 +40,7 @@ LEVEL = 1  # of deflate: 6 takes three times as long and saves little of what is
 # A query must not hold weight 0 (Lucene's FeatureField: "weight must be in (0, 64]"), and a piece that idf.json lacks
 # would count 1. No document has these pieces: their weight decides nothing but that the query is accepted.
 UNSERVED = 1e-6
+TEXTS_AT_ONCE = 16  # documents of a bulk request that the server encodes together
 _MOST = 64.0
 _MODEL_IDS = {DOCUMENT: "DOCUMENT_MODEL_ID", QUERY: "QUERY_MODEL_ID"}  # for the reader to fill in
 
@@ -86,7 +89,7 @@ def write_opensearch(
         files = {f"{stem}.json": config for stem, config in models.items()}
         # log(1 + logit) seldom passes 3, and no count multiplies it by more than k1 + 1.
         ceilings = math.ceil(model.query_weight_V.max()), math.ceil(3 * (model.counting.k1 + 1))
-        files |= _bodies(version, models, ceilings, example)
+        files |= _bodies(version, models, ceilings, model.hybrid_weight, example)
         files |= _queries(model, names, example)
         for name, body in files.items():
             write_json(target / name, body)
@@ -116,13 +119,15 @@ def _config(path: Path, name: str, function: str, description: str) -> dict[str,
     }
 
 
-def _bodies(version: str, models: dict[str, dict], ceilings: tuple[int, int], example: str) -> dict[str, dict]:
+def _bodies(
+    version: str, models: dict[str, dict], ceilings: tuple[int, int], hybrid_weight: float, example: str
+) -> dict[str, dict]:
     """A document, and what makes pipelines and indices. `ceilings`: (nearly) no weight of query, document is above."""
     hashes = {name: config["model_content_hash_value"] for name, config in models.items()}
     quantised = dict(zip(("quantization_ceiling_search", "quantization_ceiling_ingest"), ceilings, strict=True))
 
     def index(field: dict[str, Any], **settings: Any) -> dict:
-        properties = {"title": {"type": "text"}, "text": {"type": "text"}, FIELD: field}
+        properties = text_properties() | {FIELD: field}
         mappings = {"_meta": {"kosplade_server": hashes}, "dynamic": False, "properties": properties}
         settings = {"default_pipeline": f"kosplade-{version}-ingest"} | settings
         return {"settings": {"index": settings}, "mappings": mappings}
@@ -145,12 +150,15 @@ def _bodies(version: str, models: dict[str, dict], ceilings: tuple[int, int], ex
                         "model_id": _MODEL_IDS[DOCUMENT],
                         "prune_type": "max_ratio",
                         "prune_ratio": 0.1,
+                        "batch_size": TEXTS_AT_ONCE,
+                        "skip_existing": True,  # compares `encoded` with what is indexed, so that field stays
                         "field_map": {"encoded": FIELD},
                     }
                 },
-                {"remove": {"field": "encoded"}},
             ],
         },
+        "hybrid_pipeline.json": normalization_pipeline(hybrid_weight),
+        "hybrid_rrf_pipeline.json": rrf_pipeline(),
         "search_pipeline.json": {
             "request_processors": [
                 {
@@ -178,16 +186,21 @@ def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, di
     text = {"query_text": example, "model_id": _MODEL_IDS[QUERY]}
     ann = {"method_parameters": {"k": 10, "top_n": min(10, len(ids)), "heap_factor": 1.0}}
     return {
+        "queries/hybrid_text.json": _search(hybrid_query(_neural(text)["query"], example)),
         "queries/rank_features_text.json": _neural(text),
         "queries/rank_features_tokens.json": _neural({"query_tokens": tokens}),
-        "queries/rank_features_without_plugin.json": {"query": {"bool": {"should": clauses}}},
+        "queries/rank_features_without_plugin.json": _search({"bool": {"should": clauses}}),
         "queries/sparse_vector_text.json": _neural(text | ann),
         "queries/sparse_vector_tokens.json": _neural({"query_tokens": ids} | ann),
     }
 
 
 def _neural(query: dict[str, Any]) -> dict[str, Any]:
-    return {"query": {"neural_sparse": {FIELD: query}}, "_source": {"excludes": [FIELD]}}
+    return _search({"neural_sparse": {FIELD: query}})
+
+
+def _search(query: dict[str, Any]) -> dict[str, Any]:
+    return {"query": query, "_source": {"excludes": [FIELD, "encoded"]}}
 
 
 def _json(value: Any) -> Callable[[], BinaryIO]:

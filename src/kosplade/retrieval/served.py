@@ -13,6 +13,7 @@ from kosplade.errors import UserError, first_line
 from kosplade.files import read_json
 from kosplade.model import Counting, Occurrences, SparseEncoder
 from kosplade.retrieval.encoding import inference_free, without
+from kosplade.retrieval.hybrid import EVEN
 from kosplade.vocab import lengths
 from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
@@ -25,7 +26,7 @@ WAYS = ("inference_free", "encoded")  # of making a query's vector
 class ServedModel:
     """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `unserved_V` bool is never served.
 
-    Lengths count special pieces.
+    Lengths count special pieces. `hybrid_weight` is the model's share in a hybrid with BM25.
     """
 
     encoder: SparseEncoder
@@ -36,6 +37,7 @@ class ServedModel:
     max_document_length: int
     batch_size: int
     counting: Counting = field(default_factory=Counting)
+    hybrid_weight: float = EVEN
 
     @cached_property
     def occurrences(self) -> Occurrences:
@@ -130,6 +132,7 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         max_document_length=max_document_length,
         batch_size=batch_size,
         counting=read_counting(folder, remedy),
+        hybrid_weight=_hybrid_weight(folder, remedy),
     )
 
 
@@ -142,6 +145,13 @@ def read_counting(folder: Path, remedy: str) -> Counting:
     except (TypeError, AttributeError):
         pass
     raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}")
+
+
+def _hybrid_weight(folder: Path, remedy: str) -> float:
+    weight = read_json(folder / "config.json", remedy).get("hybrid_weight", EVEN)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+        raise UserError(f"{folder}/config.json: 'hybrid_weight' is no number from 0 to 1. {remedy}")
+    return float(weight)
 
 
 def check_length(model: ServedModel, length: int, name: str) -> None:

@@ -29,11 +29,12 @@ def body(params: Params) -> str:
     sources, remedy = read_yaml(SOURCES), "Run: make eval-v25"
     base = base_of(params.model.name, params.model.revision, params.model.num_layers, sources)
     training = training_of(params.data.source, sources)
+    retrieval = read_json(METRICS / "eval.json", remedy)
     card = model_card(
         version=params.version,
         base=base,
         training=training,
-        retrieval=read_json(METRICS / "eval.json", remedy),
+        retrieval=retrieval,
         kinds=read_json(METRICS / "eval_by_kind.json", remedy),
         sparsity=read_json(METRICS / "sparsity.json", remedy),
         max_query_length=params.model.max_query_length,
@@ -45,7 +46,8 @@ def body(params: Params) -> str:
     expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
     folder = export_folder(params.version)
     with replacing(folder) as target:
-        write_folder(encoder, tokenizer, unserved_V, query_weight_V, counting_of(params, tables), target)
+        counting = counting_of(params, tables)
+        write_folder(encoder, tokenizer, unserved_V, query_weight_V, counting, retrieval["hybrid_weight"], target)
         write_sentence_transformers(
             target,
             query_weight_V,

@@ -50,6 +50,11 @@ def test_without_the_dense_baseline_nothing_dense_is_encoded(export, tmp_path, m
     found = figures(tmp_path / "out")
     assert "dense" not in found
     assert found["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25", "bm25_kiwi"}
+    # A model that finds nothing leaves what BM25 found.
+    hybrid, bm25 = (read_run(tmp_path / f"out/test.{name}.trec") for name in ("export.hybrid", "bm25_kiwi"))
+    assert {query_id: list(of) for query_id, of in hybrid.items()} == {
+        query_id: list(of) for query_id, of in bm25.items()
+    }
 
 
 @pytest.mark.full

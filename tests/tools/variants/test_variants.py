@@ -72,7 +72,7 @@ def export(tmp_path_factory, few):
     weight_V[few.all_special_ids] = 0
     folder = tmp_path_factory.mktemp("export") / "whole"
     folder.mkdir()
-    write_folder(encoder, few, weight_V == 0, weight_V, COUNTING, folder)
+    write_folder(encoder, few, weight_V == 0, weight_V, COUNTING, 0.5, folder)
     write_sentence_transformers(folder, weight_V, few, **LENGTHS)
     return folder
 

@@ -1,7 +1,9 @@
 """Every model and every baseline on one collection, after all that can be checked was."""
 
 import argparse
+import itertools
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +18,12 @@ from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
 from kosplade.retrieval.encoding import inference_free, used_pieces
 from kosplade.retrieval.evaluation import Evaluated, evaluate_runs
-from kosplade.retrieval.reference import BASELINES, Baselines, Found, sparse_found
+from kosplade.retrieval.hybrid import hybrid_run
+from kosplade.retrieval.reference import Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
 from kosplade.retrieval.search import to_run, without_own
 from kosplade.retrieval.served import ServedModel, check_length, load_export
-from kosplade.retrieval.trec import write_run
+from kosplade.retrieval.trec import Run, write_run
 from kosplade.tools.options import make_folder
 from kosplade.tools.recounting import recounted_weights
 
@@ -40,6 +43,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
     depth = params.eval.depth + 1  # one more, as one may go
     systems: dict[str, Found] = {}
+    hybrid_weights: dict[str, float] = {}
     speeds: dict[str, dict[str, float]] = {}
     for name, folder in names.items():
         model = _load(folder, options, params)
@@ -47,6 +51,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
         if not systems:  # the pieces of the first model are those of BM25
             query_pieces = model.plain_pieces(collection.queries, "query")
             document_pieces = model.plain_pieces(collection.documents, "document")
+        hybrid_weights[name] = model.hybrid_weight
         queries, documents_NV, documents_a_second = _encode(model, collection, name)
         for way, queries_QV in queries.items():
             systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
@@ -60,15 +65,27 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     systems = {
         name: Found(*without_own(found.ids_QK, found.scores_QK, own_Q), found.cost) for name, found in systems.items()
     }
-    evaluated = _write(collection, options.split, output, systems, speeds)
-    quality, tested, cost = _tables(evaluated, systems, speeds)
+    runs = {
+        name: to_run(collection.query_ids, collection.document_ids, found.ids_QK, found.scores_QK)
+        for name, found in systems.items()
+    }
+    for name, weight in hybrid_weights.items():
+        runs[f"{name}.hybrid"] = hybrid_run(
+            runs[f"{name}.inference_free"], runs["bm25_kiwi"], weight, params.eval.depth
+        )
+    tested = [name for name in runs if name not in references]
+    evaluated = evaluate_runs(collection, runs, tested, list(references))
+    costs = {name: found.cost for name, found in systems.items()}
+    _write(collection, options.split, output, runs, evaluated, {"cost": costs, "speed": speeds})
+    shares = ", ".join(f"{weight:g} of {name}" for name, weight in hybrid_weights.items())
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
-        quality,
-        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}{f'; dense: {params.teacher.name}' if dense else ''}.",
-        tested,
-        f"Paired randomisation tests, p after Holm's correction over the {len(speeds) * len(references)} of a measure.",
-        cost,
+        format_table([{"": name} | quality_cells(evaluated.figures[name]) for name in runs], ["", *QUALITY.values()]),
+        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}{f'; dense: {params.teacher.name}' if dense else ''}. "
+        f"Hybrid: BM25 over morphemes and, with inference-free queries, {shares}.",
+        _differences(evaluated, tested, references),
+        f"Paired randomisation tests, p after Holm's correction over the {len(tested) * len(references)} of a measure.",
+        _costs(costs, speeds),
         f"Runs in TREC format and every figure: {output}",
     ]
     print("\n\n".join(parts))
@@ -128,40 +145,27 @@ def _names(folders: list[Path]) -> dict[str, Path]:
 
 
 def _write(
-    collection: Collection, split: str, output: Path, systems: dict[str, Found], speeds: dict[str, dict[str, float]]
-) -> Evaluated:
+    collection: Collection, split: str, output: Path, runs: dict[str, Run], evaluated: Evaluated, measured: dict
+) -> None:
     """Write runs and figures."""
-    runs = {
-        name: to_run(collection.query_ids, collection.document_ids, found.ids_QK, found.scores_QK)
-        for name, found in systems.items()
-    }
     for name, run in runs.items():
         write_run(output / f"{split}.{name}.trec", run, name)
-    evaluated = evaluate_runs(collection, runs, list(speeds), [name for name in BASELINES if name in runs])
-    figures = {"documents": len(collection.documents)} | evaluated.figures | {"gains": evaluated.gains}
-    figures |= {"cost": {name: found.cost for name, found in systems.items()}, "speed": speeds}
+    figures = {"documents": len(collection.documents)} | evaluated.figures | {"gains": evaluated.gains} | measured
     write_json(output / f"{split}.json", figures)
-    return evaluated
 
 
-def _tables(
-    evaluated: Evaluated, systems: dict[str, Found], speeds: dict[str, dict[str, float]]
-) -> tuple[str, str, str]:
-    """Quality of every system, tests against the baselines, cost and speed."""
-    quality = [{"": name} | quality_cells(evaluated.figures[name]) for name in systems]
-    cost = [
-        {"": name} | cost_cells(found.cost) | {title: speeds.get(name, {}).get(key) for key, title in SPEEDS.items()}
-        for name, found in systems.items()
-    ]
-    tested = [
+def _differences(evaluated: Evaluated, systems: Iterable[str], baselines: Iterable[str]) -> str:
+    rows = [
         {"difference": f"{system} - {baseline}"}
         | {title: gain(evaluated.gains[key][system][baseline]) for key, title in QUALITY.items()}
-        for system in speeds
-        for baseline in BASELINES
-        if baseline in systems
+        for system, baseline in itertools.product(systems, baselines)
     ]
-    return (
-        format_table(quality, ["", *QUALITY.values()]),
-        format_table(tested, ["difference", *QUALITY.values()]),
-        format_table(cost, ["", *COSTS.values(), *SPEEDS.values()]),
-    )
+    return format_table(rows, ["difference", *QUALITY.values()])
+
+
+def _costs(costs: dict[str, dict[str, float]], speeds: dict[str, dict[str, float]]) -> str:
+    rows = [
+        {"": name} | cost_cells(cost) | {title: speeds.get(name, {}).get(key) for key, title in SPEEDS.items()}
+        for name, cost in costs.items()
+    ]
+    return format_table(rows, ["", *COSTS.values(), *SPEEDS.values()])

@@ -1,8 +1,10 @@
-"""Index and search an OpenSearch without plugins: `python -m kosplade.tools.opensearch index|search --help`."""
+"""Index and search an OpenSearch: `python -m kosplade.tools.opensearch index|search --help`."""
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+from scipy.sparse import csr_matrix
 from tqdm import tqdm
 
 from kosplade.console import run_command, say
@@ -13,7 +15,15 @@ from kosplade.retrieval.trec import write_run
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
 from kosplade.tools.opensearch.mapping import FIELD, fingerprint
-from kosplade.tools.opensearch.searching import check_index, encode_queries, format_hit, format_pieces, search_index
+from kosplade.tools.opensearch.searching import (
+    check_index,
+    encode_queries,
+    format_hit,
+    format_pieces,
+    hybrid_body,
+    request_body,
+    search_index,
+)
 from kosplade.tools.opensearch.texts import count_documents, read_queries
 from kosplade.tools.options import make_place, positive
 
@@ -55,8 +65,15 @@ def search(options: argparse.Namespace) -> None:
     check_index(client, options.index, fingerprint(options.model))
     vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
     source = ["title", "text", FIELD] if options.explain else ["title", "text"]
+
+    def ask(query_1V: csr_matrix, text: str, source: list[str], owner: str = "the query") -> list[dict[str, Any]]:
+        body = request_body(query_1V, options.top, source)
+        if options.hybrid:
+            body = hybrid_body(query_1V, text, model.hybrid_weight, options.top, source)
+        return search_index(client, options.index, body, owner)
+
     if options.queries is None:
-        hits = search_index(client, options.index, vectors_QV, options.top, source)
+        hits = ask(vectors_QV, options.query, source)
         for rank, hit in enumerate(hits, start=1):
             print(format_hit(rank, hit))
             if options.explain:
@@ -65,10 +82,11 @@ def search(options: argparse.Namespace) -> None:
             print("Nothing was found.")
         return
     run = {}
-    for row, query_id in enumerate(tqdm(queries, desc="search", unit="query", mininterval=1)):
-        hits = search_index(client, options.index, vectors_QV[row], options.top, [], f"query '{query_id}'")
+    for row, (query_id, text) in enumerate(tqdm(queries.items(), desc="search", unit="query", mininterval=1)):
+        hits = ask(vectors_QV[row], text, [], f"query '{query_id}'")
         run[query_id] = {hit["_id"]: hit["_score"] for hit in hits}
-    write_run(options.output, run, "encoded" if options.encoded else "inference_free")
+    way = "encoded" if options.encoded else "inference_free"
+    write_run(options.output, run, f"hybrid_{way}" if options.hybrid else way)
     say("opensearch", f"{options.output}: {len(run)} queries")
 
 
@@ -103,6 +121,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     asked.add_argument("--queries", type=Path, metavar="JSONL", help="_id, text; writes a run to --output")
     other.add_argument("--output", type=Path, metavar="FILE", help="the run, in TREC format")
     other.add_argument("--encoded", action="store_true", help="encode queries with the model (default: with its IDF)")
+    other.add_argument("--hybrid", action="store_true", help="add BM25 of the server, by the weight in the export")
     other.add_argument("--top", type=positive, default=10, metavar="K", help="documents of a query (default: 10)")
     other.add_argument("--explain", action="store_true", help="with --query: the pieces that decide each score")
     other.add_argument(

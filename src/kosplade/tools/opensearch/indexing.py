@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from opensearchpy import NotFoundError, OpenSearch, TransportError
+from opensearchpy import NotFoundError, OpenSearch, RequestError, TransportError
 from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
@@ -44,7 +44,8 @@ def open_mappings(client: OpenSearch, index: str) -> dict[str, Any]:
 def prepare_index(client: OpenSearch, index: str, model: str, max_document_length: int, *, recreate: bool) -> str:
     """Create the index, or find it as it should be; return what was done: "created", "recreated" or "resumed".
 
-    One that is ours and differs is deleted with `recreate` and a UserError without. `model` is a `fingerprint`.
+    Title and text are analysed by nori, where the server has it. An index that is ours and differs is deleted with
+    `recreate` and a UserError without. `model` is a `fingerprint`.
     """
     done = "created"
     try:
@@ -58,7 +59,13 @@ def prepare_index(client: OpenSearch, index: str, model: str, max_document_lengt
             raise UserError(f"index '{index}' is {differs}. Choose another --index, or delete it with --recreate.")
         client.indices.delete(index=index)
         done = "recreated"
-    client.indices.create(index=index, body=index_body(model, max_document_length))
+    try:
+        client.indices.create(index=index, body=index_body(model, max_document_length))
+    except RequestError as error:
+        if "nori" not in str(error.info):
+            raise
+        client.indices.create(index=index, body=index_body(model, max_document_length, analyzer=None))
+        done += " without nori, as the plugin analysis-nori is missing: BM25 takes particles for parts of words"
     return done
 
 

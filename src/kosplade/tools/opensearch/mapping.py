@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
+from kosplade.export.hybrid_requests import TEXT_FIELDS, text_properties
 
 FIELD = "features"  # of type rank_features
 HASH = "text_sha256"  # of what was encoded: whether a document has to be indexed again
 _VECTORS = ("config.json", "idf.json", "tokenizer.json", "*.safetensors")  # the files that decide them
-# Kept in _source for display and for resuming, in no index: neither is ever searched.
-_SHOWN_TEXT = {"type": "text", "index": False}
 _PROPERTIES = {
     FIELD: {"type": "rank_features"},
-    "title": _SHOWN_TEXT,
-    "text": _SHOWN_TEXT,
+    **text_properties(None),
     HASH: {"type": "keyword", "index": False, "doc_values": False},
 }
 
@@ -33,10 +31,14 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def index_body(model: str, max_document_length: int) -> dict[str, Any]:
-    """What creates an index: strict fields, and a `_meta` that says which model (a `fingerprint`) it belongs to."""
+def index_body(model: str, max_document_length: int, analyzer: str | None = "nori") -> dict[str, Any]:
+    """What creates an index: strict fields, and a `_meta` that says which model (a `fingerprint`) it belongs to.
+
+    `analyzer` is that of title and text; None is the server's own.
+    """
     meta = {"model": model, "max_document_length": max_document_length}
-    return {"mappings": {"_meta": {"kosplade": meta}, "dynamic": "strict", "properties": _PROPERTIES}}
+    properties = _PROPERTIES | text_properties(analyzer)
+    return {"mappings": {"_meta": {"kosplade": meta}, "dynamic": "strict", "properties": properties}}
 
 
 def check_ours(index: str, mappings: Mapping[str, Any]) -> None:
@@ -60,4 +62,6 @@ def difference(mappings: Mapping[str, Any], model: str, max_document_length: int
     for name, wanted in _PROPERTIES.items():
         if (found := properties.get(name, {}).get("type")) != wanted["type"]:
             return f"of another mapping (field '{name}' is {found}, not {wanted['type']})"
+    if any(properties[name].get("index") is False for name in TEXT_FIELDS):
+        return "of another mapping (title and text cannot be searched)"
     return ""

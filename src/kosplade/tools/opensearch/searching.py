@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
+from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch.features import from_features, to_boosts
 from kosplade.tools.opensearch.indexing import open_mappings
@@ -40,25 +41,36 @@ def request_body(query_1V: csr_matrix, size: int, source: list[str]) -> dict[str
     return {"size": size, "query": {"bool": {"should": clauses}}, "_source": source, "track_total_hits": False}
 
 
+def hybrid_body(query_1V: csr_matrix, text: str, weight: float, size: int, source: list[str]) -> dict[str, Any]:
+    """The same together with BM25 over title and text; `weight` is the share of the dot products."""
+    body = request_body(query_1V, size, source)
+    sparse = body["query"] if query_1V.nnz else {"match_none": {}}
+    return body | {"query": hybrid_query(sparse, text), "search_pipeline": normalization_pipeline(weight)}
+
+
 def search_index(
-    client: OpenSearch, index: str, query_1V: csr_matrix, size: int, source: list[str], owner: str = "the query"
+    client: OpenSearch, index: str, body: dict[str, Any], owner: str = "the query"
 ) -> list[dict[str, Any]]:
-    """The hits, best first, as OpenSearch gives them: `_id`, `_score` and, of the fields `source`, `_source`.
+    """The hits, best first, as OpenSearch gives them: `_id`, `_score` and what `body` asks of `_source`.
 
     A shard that fails is an error, not a shorter list. UserError, naming `owner`, for a query of more pieces than the
-    server takes clauses, which is a setting of the server's.
+    server takes clauses, which is a setting of the server's, and for a hybrid where the plugin is missing.
     """
-    body = request_body(query_1V, size, source)
-    clauses = body["query"]["bool"]["should"]
-    if not clauses:
+    if body["query"] == {"bool": {"should": []}}:
         return []  # to a server, a bool query without clauses means every document
     try:
         return client.search(index=index, body=body, allow_partial_search_results=False)["hits"]["hits"]
     except TransportError as error:  # 500, and 400 of newer servers
+        if "hybrid" in body["query"] and re.search(
+            r"unknown query \[hybrid\]|normalization-processor", str(error.info)
+        ):
+            raise UserError(
+                "--hybrid: the server has no plugin neural-search. Install it, or leave --hybrid out."
+            ) from None
         if not (limit := re.search(r"maxClauseCount is set to (\d+)", str(error.info))):
             raise
         raise UserError(
-            f"index '{index}': {owner} has {len(clauses)} pieces, the server takes {limit[1]}. Shorten it with "
+            f"index '{index}': {owner} has more pieces than the server takes, {limit[1]}. Shorten it with "
             "--max-query-length, leave out --encoded, or raise the server's indices.query.bool.max_clause_count."
         ) from None
 
