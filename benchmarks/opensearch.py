@@ -34,7 +34,7 @@ from kosplade.retrieval.served import ServedModel, load_export
 from kosplade.tools.opensearch.connection import connect, server_errors
 from kosplade.tools.opensearch.features import to_boosts, to_features
 from kosplade.tools.opensearch.mapping import FIELD
-from kosplade.tools.opensearch.searching import request_body
+from kosplade.tools.opensearch.searching import sparse_query
 
 CLIENTS = 4
 DEPTH = 100  # documents of a query where quality is measured
@@ -70,7 +70,7 @@ def ways(weight: float) -> list[Way]:
     """Every way; `weight` is that of the sparse part of a hybrid."""
 
     def clauses(asked: Asked) -> dict[str, Any]:
-        return request_body(asked.vector_1V, SHOWN, [])["query"]
+        return sparse_query(asked.vector_1V)
 
     def two_phase(asked: Asked) -> dict[str, Any]:
         pipeline = {"request_processors": [{"neural_sparse_two_phase_processor": TWO_PHASE}]}

@@ -126,7 +126,7 @@ def test_the_readme_runs_and_the_vectors_of_the_server_are_ours(served):
     hits = client.search(
         index="docs", body=json.loads(text) | {"size": len(TEXTS)}, search_pipeline="kosplade-v25-hybrid"
     )["hits"]["hits"]
-    assert {hit["_id"]: hit["_score"] for hit in hits} == pytest.approx(expected, abs=5e-3)
+    assert {hit["_id"]: hit["_score"] for hit in hits} == pytest.approx(expected, abs=2e-2)  # a kept weight has 9 bits
     hits = client.search(index="docs", body=json.loads(text), search_pipeline="kosplade-v25-rrf")["hits"]["hits"]
     assert 1 / 61 <= hits[0]["_score"] <= 2 / 61
 

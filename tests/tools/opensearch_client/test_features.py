@@ -1,17 +1,12 @@
 """Names and weights of features, over the whole vocabulary and the whole range of floats."""
 
-import re
-
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError
 from kosplade.tools.opensearch.features import (
-    feature_name,
-    from_features,
     kept_weights,
-    piece_id,
     to_boosts,
     to_features,
 )
@@ -20,18 +15,6 @@ from kosplade.tools.opensearch.features import (
 def kept(weight: float) -> float:
     """What a server counts (`test_scores` asks one): Lucene stores `floatToIntBits >> 15` as a term frequency."""
     return float((np.float32(weight).view(np.uint32) >> 15 << 15).view(np.float32))
-
-
-def test_every_piece_has_a_name_that_is_valid_and_reversible():
-    names = [feature_name(id_) for id_ in range(250_002)]
-    assert all(re.fullmatch("p[0-9]{1,6}", name) for name in names)
-    assert [piece_id(name) for name in names] == list(range(250_002))
-
-
-@pytest.mark.parametrize("name", ["", "p", "p01", "p-1", "p1 ", "q1", "P1", "p١", "p1.5"])
-def test_other_names_are_no_features(name):
-    with pytest.raises(ValueError, match="is no feature name"):
-        piece_id(name)
 
 
 def test_lucene_keeps_what_is_sent_and_the_nearest_of_what_it_can():
@@ -51,8 +34,6 @@ def test_weights_too_small_for_a_server_are_left_out():
     features = to_features(vector, "document 'd'")
     assert list(features) == ["p7", "p9", "p11"]
     assert all(kept(weight) >= 1.17549435e-38 for weight in features.values())
-    assert from_features(features, 20)[0, 11] == 0.5
-    assert from_features({}, 20).nnz == 0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1, np.finfo(np.float32).max])

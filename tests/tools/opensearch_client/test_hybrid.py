@@ -10,7 +10,7 @@ from kosplade.export.hybrid_requests import DEPTH, bm25_query, hybrid_query, rrf
 from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch.searching import request_body
+from kosplade.tools.opensearch.searching import sparse_query
 
 pytestmark = pytest.mark.full
 QUERIES = ["w9 w5", "w30", "w7 w11 w20 w33"]  # w7 is never served
@@ -46,7 +46,7 @@ def test_scores_and_order(plugins, server, client, export, corpus, queries, tmp_
         assert list(found[query_id].values()) == pytest.approx(list(scores.values()), abs=2e-3)
         assert found[query_id] != read_run(out["sparse"])[query_id]
     model = load_export(export, max_query_length=16, max_document_length=16, batch_size=1)
-    sparse = request_body(model.inference_free(QUERIES)[0], 10, [])["query"]
+    sparse = sparse_query(model.inference_free(QUERIES)[0])
     body = {"query": hybrid_query(sparse, QUERIES[0]), "search_pipeline": rrf_pipeline()}
     ranks = client.search(index=INDEX, body=body)["hits"]["hits"]
     assert 1 / 61 <= ranks[0]["_score"] <= 2 / 61

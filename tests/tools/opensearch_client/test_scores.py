@@ -13,7 +13,7 @@ from kosplade.errors import UserError
 from kosplade.retrieval.search import search, to_run
 from kosplade.tools.opensearch.features import feature_name, kept_weights, to_features
 from kosplade.tools.opensearch.mapping import FIELD, index_body
-from kosplade.tools.opensearch.searching import request_body
+from kosplade.tools.opensearch.searching import request_body, sparse_query
 
 pytestmark = pytest.mark.full
 FLOAT = 2.0**-23  # relative: each product and the sum are rounded to a float32
@@ -38,7 +38,7 @@ def found(client):
     """The hits of a query's vector, best first: (document id, score)."""
 
     def ask(query_1V, size):
-        hits = client.search(index=INDEX, body=request_body(query_1V, size, []))["hits"]["hits"]
+        hits = client.search(index=INDEX, body=request_body(sparse_query(query_1V), size, []))["hits"]["hits"]
         # A server writes as many digits as tell one float32 from the next.
         return [(hit["_id"], float(np.float32(hit["_score"]))) for hit in hits]
 

@@ -1,6 +1,7 @@
 """Index and search an OpenSearch: `python -m kosplade.tools.opensearch index|search --help`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,24 @@ from kosplade.errors import UserError
 from kosplade.records.text import has_half_character
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
+from kosplade.tools.opensearch.chunks import CHUNK_LENGTH
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
-from kosplade.tools.opensearch.mapping import FIELD, fingerprint
+from kosplade.tools.opensearch.mapping import fingerprint
 from kosplade.tools.opensearch.searching import (
     check_index,
     encode_queries,
     format_hit,
     format_pieces,
-    hybrid_body,
     request_body,
     search_index,
+    sparse_query,
+    with_bm25,
 )
 from kosplade.tools.opensearch.texts import count_documents, read_queries
 from kosplade.tools.options import make_place, positive
 
+DOCUMENT_LENGTH = 512
 _ENCODED_AT_ONCE = 32
 
 
@@ -44,11 +48,12 @@ def index(options: argparse.Namespace) -> None:
     """Create the index where it is missing, and bring the documents into it."""
     client = connect(options.url)
     count = count_documents(options.documents)  # before an index is created, or an old one deleted
-    model = _load(options.model, options.max_document_length, "--max-document-length")
+    length = options.max_document_length or (CHUNK_LENGTH if options.chunk else DOCUMENT_LENGTH)
+    model = _load(options.model, length, "--max-document-length")
     model_id = fingerprint(options.model)
-    done = prepare_index(client, options.index, model_id, options.max_document_length, recreate=options.recreate)
+    done = prepare_index(client, options.index, model_id, length, recreate=options.recreate, chunked=options.chunk)
     say("opensearch", f"{shown(options.url)}: index '{options.index}' {done}")
-    indexed = index_documents(client, options.index, model, model_id, options.documents, count)
+    indexed = index_documents(client, options.index, model, model_id, options.documents, count, chunked=options.chunk)
     say(
         "opensearch",
         f"{indexed.sent} documents indexed, {indexed.present} were there; the index holds {indexed.total}",
@@ -62,18 +67,18 @@ def search(options: argparse.Namespace) -> None:
     if options.output is not None:
         make_place(options.output)
     model = _load(options.model, options.max_query_length, "--max-query-length")
-    check_index(client, options.index, fingerprint(options.model))
+    about = check_index(client, options.index, fingerprint(options.model))
+    model = replace(model, max_document_length=about["max_document_length"])
     vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
-    source = ["title", "text", FIELD] if options.explain else ["title", "text"]
 
     def ask(query_1V: csr_matrix, text: str, source: list[str], owner: str = "the query") -> list[dict[str, Any]]:
-        body = request_body(query_1V, options.top, source)
+        body = request_body(sparse_query(query_1V, chunked=about["chunked"]), options.top, source)
         if options.hybrid:
-            body = hybrid_body(query_1V, text, model.hybrid_weight, options.top, source)
+            body = with_bm25(body, text, model.hybrid_weight)
         return search_index(client, options.index, body, owner)
 
     if options.queries is None:
-        hits = ask(vectors_QV, options.query, source)
+        hits = ask(vectors_QV, options.query, ["title", "text"])
         for rank, hit in enumerate(hits, start=1):
             print(format_hit(rank, hit))
             if options.explain:
@@ -110,8 +115,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     one.set_defaults(command=index)
     one.add_argument("--documents", type=Path, required=True, metavar="JSONL", help="_id, text, title if there is one")
     one.add_argument("--recreate", action="store_true", help="delete an index of another model or mapping first")
+    one.add_argument("--chunk", action="store_true", help="split long documents; each scores as its best chunk does")
     one.add_argument(
-        "--max-document-length", type=positive, default=512, metavar="N", help="pieces of a document (default: 512)"
+        "--max-document-length",
+        type=positive,
+        metavar="N",
+        help=f"pieces of a document (default: {DOCUMENT_LENGTH}), of a chunk (default: {CHUNK_LENGTH})",
     )
 
     other = commands.add_parser("search", parents=[shared], help="search with a query, or with a file of queries")

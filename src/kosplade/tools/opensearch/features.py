@@ -5,15 +5,11 @@ last dot, so of a feature such as `▁3.5` OpenSearch keeps the weight and never
 document). Ids are shorter than any escape, need none, and `_meta` of the index says whose ids they are.
 """
 
-import re
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from kosplade.errors import UserError
 
-_NAME = re.compile(r"p(0|[1-9][0-9]*)")
 _SMALLEST = np.finfo(np.float32).tiny  # Lucene refuses what lies below, the smallest normal float
 # Of a float32. Lucene keeps the upper 17, sign, exponent and 8 of the fraction: 9 significant ones with the implied 1.
 _DROPPED_BITS = 15
@@ -24,13 +20,6 @@ _MOST_KEPT = np.iinfo(np.int32).max
 def feature_name(piece_id: int) -> str:
     """The name of a piece's feature."""
     return f"p{piece_id}"
-
-
-def piece_id(name: str) -> int:
-    """The id of the piece that `feature_name` named so; ValueError for a name it does not give."""
-    if not (match := _NAME.fullmatch(name)):
-        raise ValueError(f"'{name}' is no feature name")
-    return int(match[1])
 
 
 def kept_weights(weights: np.ndarray) -> np.ndarray:
@@ -67,12 +56,6 @@ def to_boosts(vector_1V: csr_matrix) -> dict[str, float]:
     _check(vector_1V.data, "the query")
     pairs = zip(vector_1V.indices.tolist(), vector_1V.data.astype(np.float32).tolist(), strict=True)
     return {feature_name(id_): weight for id_, weight in pairs if weight > 0}
-
-
-def from_features(features: Mapping[str, float], vocab_size: int) -> csr_matrix:
-    """The vector [1, vocab_size] float32 that `to_features` wrote."""
-    ids = [piece_id(name) for name in features]
-    return csr_matrix((np.float32(list(features.values())), (np.zeros_like(ids), ids)), shape=(1, vocab_size))
 
 
 def _check(weights: np.ndarray, owner: str) -> None:

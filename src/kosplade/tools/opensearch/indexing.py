@@ -1,7 +1,8 @@
 """Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from kosplade.errors import UserError
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
+from kosplade.tools.opensearch.chunks import encode_chunks
 from kosplade.tools.opensearch.features import to_features
-from kosplade.tools.opensearch.mapping import FIELD, HASH, check_ours, difference, index_body
+from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, HASH, check_ours, difference, index_body
 from kosplade.tools.opensearch.texts import batches, read_documents, sha256
 
 BATCH = 256  # documents encoded, looked up and sent together: what an interruption costs
+CHUNKED_BATCH = 32  # the same where they are split: each is several texts to encode
 _MOST_BYTES = 10 << 20  # of a bulk request
 
 
@@ -41,7 +44,9 @@ def open_mappings(client: OpenSearch, index: str) -> dict[str, Any]:
     return mappings
 
 
-def prepare_index(client: OpenSearch, index: str, model: str, max_document_length: int, *, recreate: bool) -> str:
+def prepare_index(
+    client: OpenSearch, index: str, model: str, max_document_length: int, *, recreate: bool, chunked: bool
+) -> str:
     """Create the index, or find it as it should be; return what was done: "created", "recreated" or "resumed".
 
     Title and text are analysed by nori, where the server has it. An index that is ours and differs is deleted with
@@ -49,7 +54,7 @@ def prepare_index(client: OpenSearch, index: str, model: str, max_document_lengt
     """
     done = "created"
     try:
-        differs = difference(open_mappings(client, index), model, max_document_length)
+        differs = difference(open_mappings(client, index), model, max_document_length, chunked=chunked)
     except NotFoundError:
         pass
     else:
@@ -59,36 +64,37 @@ def prepare_index(client: OpenSearch, index: str, model: str, max_document_lengt
             raise UserError(f"index '{index}' is {differs}. Choose another --index, or delete it with --recreate.")
         client.indices.delete(index=index)
         done = "recreated"
+    body = partial(index_body, model, max_document_length, chunked=chunked)
     try:
-        client.indices.create(index=index, body=index_body(model, max_document_length))
+        client.indices.create(index=index, body=body())
     except RequestError as error:
         if "nori" not in str(error.info):
             raise
-        client.indices.create(index=index, body=index_body(model, max_document_length, analyzer=None))
+        client.indices.create(index=index, body=body(analyzer=None))
         done += " without nori, as the plugin analysis-nori is missing: BM25 takes particles for parts of words"
     return done
 
 
 def index_documents(
-    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int
+    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int, *, chunked: bool
 ) -> Indexed:
     """Bring every document of a JSONL file into the index; what is there with the same text is not encoded again.
 
-    `count` is what `count_documents` found in the file. UserError: a document that the server refuses, an index that
-    was changed meanwhile.
+    `count` is what `count_documents` found in the file; `chunked` is the index. UserError: a document that the server
+    refuses, an index that was changed meanwhile.
     """
     served_P = np.flatnonzero(~model.unserved_V)
     sent = 0
     with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
-        for batch in batches(read_documents(path), BATCH):
+        for batch in batches(read_documents(path), CHUNKED_BATCH if chunked else BATCH):
             missing = _missing(client, index, batch)
             if missing:
-                vectors_NV = model.documents([document.whole for document in missing], "", served_P)
-                _send(client, index, [_source(d, vectors_NV[row]) for row, d in enumerate(missing)], sent)
+                encoded = _chunks if chunked else _features
+                _send(client, index, list(map(_source, missing, encoded(model, missing, served_P))), sent)
             sent += len(missing)
             bar.update(len(batch))
     # A server makes an index out of nothing for documents whose index someone deletes: numbers, not rank_features.
-    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length):
+    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length, chunked=chunked):
         raise UserError(f"index '{index}' is now {differs}: it was changed meanwhile. Index again with --recreate.")
     client.indices.refresh(index=index)
     total = client.count(index=index)["count"]
@@ -106,9 +112,25 @@ def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Docu
     return [document for document in batch if held.get(document.id) != sha256(document)]
 
 
-def _source(document: Document, vector_1V) -> tuple[str, dict[str, Any]]:
-    features = to_features(vector_1V, f"document '{document.id}'")
-    return document.id, {"title": document.title, "text": document.text, HASH: sha256(document), FIELD: features}
+def _features(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
+    """What makes each document findable: its vector."""
+    vectors_NV = model.documents([document.whole for document in documents], "", pieces_P)
+    for document, vector_1V in zip(documents, vectors_NV, strict=True):
+        yield {FIELD: to_features(vector_1V, f"document '{document.id}'")}
+
+
+def _chunks(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
+    """The same of documents that are split: texts and vectors of their chunks."""
+    texts, vectors_CV = encode_chunks(model, documents, "", pieces_P)
+    vectors = iter(vectors_CV)
+    for document, of in zip(documents, texts, strict=True):
+        owner = f"document '{document.id}'"
+        yield {CHUNKS: [{"text": text, FIELD: to_features(next(vectors), owner)} for text in of]}
+
+
+def _source(document: Document, encoded: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    shown = {"title": document.title, "text": document.text, HASH: sha256(document)}
+    return document.id, shown | encoded
 
 
 def _send(client: OpenSearch, index: str, sources: Sequence[tuple[str, dict[str, Any]]], before: int) -> None:

@@ -1,18 +1,20 @@
 """The mapping of an index, and whether an index that is there was made by the same model."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kosplade.errors import UserError
-from kosplade.export.hybrid_requests import TEXT_FIELDS, text_properties
+from kosplade.export.hybrid_requests import text_properties
 
 FIELD = "features"  # of type rank_features
+CHUNKS = "chunks"  # of type nested: in place of FIELD, the features and the text of each chunk
 HASH = "text_sha256"  # of what was encoded: whether a document has to be indexed again
 _VECTORS = ("config.json", "idf.json", "tokenizer.json", "*.safetensors")  # the files that decide them
+_FEATURES = {FIELD: {"type": "rank_features"}}
+_NESTED = {CHUNKS: {"type": "nested", "properties": _FEATURES | {"text": {"type": "text", "index": False}}}}
 _PROPERTIES = {
-    FIELD: {"type": "rank_features"},
     **text_properties(None),
     HASH: {"type": "keyword", "index": False, "doc_values": False},
 }
@@ -31,14 +33,29 @@ def fingerprint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def index_body(model: str, max_document_length: int, analyzer: str | None = "nori") -> dict[str, Any]:
+def index_body(
+    model: str, max_document_length: int, *, analyzer: str | None = "nori", chunked: bool = False
+) -> dict[str, Any]:
     """What creates an index: strict fields, and a `_meta` that says which model (a `fingerprint`) it belongs to.
 
-    `analyzer` is that of title and text; None is the server's own.
+    Where it is `chunked` it holds chunks of `max_document_length` pieces, else documents cut to that. `analyzer` is
+    that of title and text; None is the server's own. Vectors are indexed and not kept in _source: they would be most
+    of it, and the same text gives them again.
     """
-    meta = {"model": model, "max_document_length": max_document_length}
-    properties = _PROPERTIES | text_properties(analyzer)
-    return {"mappings": {"_meta": {"kosplade": meta}, "dynamic": "strict", "properties": properties}}
+    meta = {"model": model, "max_document_length": max_document_length, "chunked": chunked}
+    return {
+        "mappings": {
+            "_meta": {"kosplade": meta},
+            "_source": {"excludes": [FIELD, f"{CHUNKS}.{FIELD}"]},
+            "dynamic": "strict",
+            "properties": _properties(chunked) | text_properties(analyzer),
+        }
+    }
+
+
+def is_chunked(mappings: Mapping[str, Any]) -> bool:
+    """Whether an index of ours holds chunks."""
+    return mappings["_meta"]["kosplade"]["chunked"]
 
 
 def check_ours(index: str, mappings: Mapping[str, Any]) -> None:
@@ -47,21 +64,35 @@ def check_ours(index: str, mappings: Mapping[str, Any]) -> None:
         raise UserError(f"index '{index}': its mapping has no _meta.kosplade, so it is not ours. Choose another.")
 
 
-def difference(mappings: Mapping[str, Any], model: str, max_document_length: int | None = None) -> str:
+def difference(
+    mappings: Mapping[str, Any], model: str, max_document_length: int | None = None, *, chunked: bool | None = None
+) -> str:
     """In what an index of ours is another than `index_body` makes, as words for a message; "" where in nothing.
 
-    Without `max_document_length` any is right: a search has no say in it.
+    Without `max_document_length` and `chunked` any is right: a search has no say in them.
     """
     meta = mappings["_meta"]["kosplade"]
     if meta.get("model") != model:
         return f"of another model ({str(meta.get('model'))[:12]}, not {model[:12]})"
+    held = "chunks of" if is_chunked(mappings) else "documents cut to"
+    if chunked not in (None, is_chunked(mappings)):
+        return f"of {held} {meta.get('max_document_length')} pieces, made {'without' if chunked else 'with'} --chunk"
     length = meta.get("max_document_length")
     if max_document_length not in (None, length):
-        return f"of documents cut to {length} pieces, not {max_document_length}"
-    properties = mappings.get("properties", {})
-    for name, wanted in _PROPERTIES.items():
-        if (found := properties.get(name, {}).get("type")) != wanted["type"]:
-            return f"of another mapping (field '{name}' is {found}, not {wanted['type']})"
-    if any(properties[name].get("index") is False for name in TEXT_FIELDS):
-        return "of another mapping (title and text cannot be searched)"
+        return f"of {held} {length} pieces, not {max_document_length}"
+    found = dict(_types(mappings.get("properties", {})))
+    for name, wanted in _types(_properties(is_chunked(mappings))):
+        if found.get(name) != wanted:
+            return f"of another mapping (field '{name}' is {found.get(name)}, not {wanted})"
     return ""
+
+
+def _properties(chunked: bool) -> dict[str, Any]:
+    return (_NESTED if chunked else _FEATURES) | _PROPERTIES
+
+
+def _types(properties: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str | None]]:
+    """(dotted name, type) of each field; the fields of a nested one follow it."""
+    for name, field in properties.items():
+        yield path + name, field.get("type")
+        yield from _types(field.get("properties", {}), f"{path}{name}.")

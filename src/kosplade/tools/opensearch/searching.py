@@ -1,6 +1,7 @@
 """Queries to an index: a dot product out of `rank_feature` clauses, which every OpenSearch has."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,24 @@ from scipy.sparse import csr_matrix
 from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline
+from kosplade.retrieval.beir import Document
+from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.served import ServedModel
-from kosplade.tools.opensearch.features import from_features, to_boosts
+from kosplade.tools.opensearch.features import to_boosts
 from kosplade.tools.opensearch.indexing import open_mappings
-from kosplade.tools.opensearch.mapping import FIELD, difference
+from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, difference
 
 _SHOWN = 100  # characters of a document
 
 
-def check_index(client: OpenSearch, index: str, fingerprint: str) -> None:
-    """UserError unless the index is one that this model made."""
-    if differs := difference(open_mappings(client, index), fingerprint):
+def check_index(client: OpenSearch, index: str, fingerprint: str) -> Mapping[str, Any]:
+    """What the index says of itself (`index_body`): its model, which must be this one, or UserError; its documents."""
+    mappings = open_mappings(client, index)
+    if differs := difference(mappings, fingerprint):
         raise UserError(
             f"index '{index}' is {differs}. Search with the model that made it, or index again with --recreate."
         )
+    return mappings["_meta"]["kosplade"]
 
 
 def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> csr_matrix:
@@ -31,21 +36,32 @@ def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> cs
     return model.encoded(texts, "") if encoded else model.inference_free(texts)
 
 
-def request_body(query_1V: csr_matrix, size: int, source: list[str]) -> dict[str, Any]:
-    """The search whose scores are the dot products: `linear` is the weight S kept in the index, `boost` multiplies."""
+def sparse_query(query_1V: csr_matrix, *, chunked: bool = False) -> dict[str, Any]:
+    """The query whose scores are the dot products: `linear` is the weight S kept in the index, `boost` multiplies.
+
+    In a `chunked` index a document's score is that of its best chunk, which comes along as inner hit.
+    """
+    field = f"{CHUNKS}.{FIELD}" if chunked else FIELD
     clauses = [
-        {"rank_feature": {"field": f"{FIELD}.{name}", "boost": boost, "linear": {}}}
+        {"rank_feature": {"field": f"{field}.{name}", "boost": boost, "linear": {}}}
         for name, boost in to_boosts(query_1V).items()
     ]
+    # To a server, a bool query without clauses means every document.
+    query = {"bool": {"should": clauses}} if clauses else {"match_none": {}}
+    if chunked:
+        return {"nested": {"path": CHUNKS, "score_mode": "max", "query": query, "inner_hits": {"size": 1}}}
+    return query
+
+
+def request_body(query: dict[str, Any], size: int, source: list[str]) -> dict[str, Any]:
+    """The search for `size` documents with the fields `source`."""
     # Without an exact number of hits the server may skip documents that cannot reach the top.
-    return {"size": size, "query": {"bool": {"should": clauses}}, "_source": source, "track_total_hits": False}
+    return {"size": size, "query": query, "_source": source, "track_total_hits": False}
 
 
-def hybrid_body(query_1V: csr_matrix, text: str, weight: float, size: int, source: list[str]) -> dict[str, Any]:
-    """The same together with BM25 over title and text; `weight` is the share of the dot products."""
-    body = request_body(query_1V, size, source)
-    sparse = body["query"] if query_1V.nnz else {"match_none": {}}
-    return body | {"query": hybrid_query(sparse, text), "search_pipeline": normalization_pipeline(weight)}
+def with_bm25(body: dict[str, Any], text: str, weight: float) -> dict[str, Any]:
+    """The search together with BM25 over title and text; `weight` is the share of the dot products."""
+    return body | {"query": hybrid_query(body["query"], text), "search_pipeline": normalization_pipeline(weight)}
 
 
 def search_index(
@@ -56,8 +72,6 @@ def search_index(
     A shard that fails is an error, not a shorter list. UserError, naming `owner`, for a query of more pieces than the
     server takes clauses, which is a setting of the server's, and for a hybrid where the plugin is missing.
     """
-    if body["query"] == {"bool": {"should": []}}:
-        return []  # to a server, a bool query without clauses means every document
     try:
         return client.search(index=index, body=body, allow_partial_search_results=False)["hits"]["hits"]
     except TransportError as error:  # 500, and 400 of newer servers
@@ -83,7 +97,17 @@ def format_hit(rank: int, hit: dict[str, Any]) -> str:
 
 
 def format_pieces(model: ServedModel, query_1V: csr_matrix, hit: dict[str, Any]) -> str:
-    """One line: the pieces that add most to a hit's score, as `piece query weight * document weight`."""
-    document_1V = from_features(hit["_source"][FIELD], len(model.unserved_V))
+    """The pieces that add most to a hit's dot product, as `piece query weight * document weight`; one line.
+
+    Of a document of chunks they are those of its best one, which a line before them shows. The document is encoded
+    again, by the model that made the index, as long as there: the server keeps no vector to read.
+    """
+    text, chunk = Document("", hit["_id"], hit["_source"]["title"], hit["_source"]["text"]).whole, ""
+    if "inner_hits" in hit:
+        [best] = hit["inner_hits"][CHUNKS]["hits"]["hits"]
+        text = best["_source"]["text"]
+        chunk = f"     chunk {best['_nested']['offset'] + 1}: {' '.join(text.split())[:_SHOWN]}\n"
+    document_1V = model.documents([text], "", used_pieces(query_1V))
     pieces = contributions(query_1V.astype(np.float32), document_1V, model.tokenizer)
-    return "     " + ", ".join(f"{p['piece']} {p['query_weight']:.2f}*{p['document_weight']:.2f}" for p in pieces)
+    listed = ", ".join(f"{p['piece']} {p['query_weight']:.2f}*{p['document_weight']:.2f}" for p in pieces)
+    return f"{chunk}     {listed}"
