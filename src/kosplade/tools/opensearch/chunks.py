@@ -1,7 +1,9 @@
 """Long documents as chunks that overlap, each short enough for the model; a document scores as its best chunk does."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 from scipy.sparse import csr_matrix, identity
@@ -20,22 +22,26 @@ LONGEST_TITLE = 4  # a title that is more than this part of a chunk is read once
 def windows(lengths: Sequence[int], room: int) -> list[tuple[int, int]]:
     """(begin, end) of each chunk in a row of sentences of `lengths` pieces, none of which is above `room`.
 
-    A chunk holds as many sentences as fit into `room`. It begins with those at the end of the chunk before that are an
-    OVERLAP-th of `room`, or with the last one where that is longer, unless the next sentence would not fit then. The
-    last chunk reaches back as far as it may, as a short text would weigh its words more.
+    A chunk begins with those sentences at the end of the chunk before that are an OVERLAP-th of `room`, or with the
+    last one where that is longer, unless the next sentence would not fit then. Chunks are as few as `room` allows, and
+    as even as their number allows: a short rest would weigh its words more.
     """
-    total = len(lengths)
-    sums = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    sums = list(accumulate(lengths, initial=0))
+    fewest = len(_windows(sums, room))
+    smallest = max(lengths)
+    smaller = bisect_left(range(smallest, room), True, key=lambda size: len(_windows(sums, size)) <= fewest)
+    return _windows(sums, smallest + smaller)
+
+
+def _windows(sums: Sequence[int], room: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
-    begin = 0
-    while not found or found[-1][1] < total:
-        end = int(np.searchsorted(sums, sums[begin] + room, side="right")) - 1
-        if end == total:
-            begin = int(np.searchsorted(sums, sums[total] - room))
+    begin, end = 0, 0
+    while end < len(sums) - 1:
+        end = bisect_right(sums, sums[begin] + room) - 1
         found.append((begin, end))
-        if end < total:
-            repeated = min(int(np.searchsorted(sums, sums[end] - room // OVERLAP)), end - 1)
-            begin = min(max(repeated, int(np.searchsorted(sums, sums[end + 1] - room))), end)
+        if end < len(sums) - 1:
+            repeated = min(bisect_left(sums, sums[end] - room // OVERLAP), end - 1)
+            begin = min(max(repeated, bisect_left(sums, sums[end + 1] - room)), end)
     return found
 
 
