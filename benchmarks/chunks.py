@@ -1,0 +1,184 @@
+"""Long documents, split beside cut: `PYTHONPATH=src python benchmarks/chunks.py --beir DIR`, a BEIR folder of sections.
+
+Neighbouring lines of corpus.jsonl with one title are joined into one document; a judgement of a section is one of its
+document. Searched are documents of over 512 pieces, `--documents` of them spread evenly over the file, by the queries
+whose relevant sections all lie in these. "Behind 512" are queries whose first relevant section begins behind the
+512th piece. Vectors are kept in `--cache`, so a run that was interrupted goes on.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from scipy.sparse import csr_matrix, load_npz, save_npz
+
+from kosplade.errors import UserError
+from kosplade.files import write_json
+from kosplade.params import load_params
+from kosplade.records.bm25 import bm25_vectors
+from kosplade.records.kiwi import Morphemes
+from kosplade.retrieval.beir import Document, read_documents, read_qrels, read_queries
+from kosplade.retrieval.encoding import used_pieces
+from kosplade.retrieval.evaluation import SAMPLE_SEED
+from kosplade.retrieval.metrics import Qrels, Run, per_query, retrieval_metrics
+from kosplade.retrieval.results import format_table, gain
+from kosplade.retrieval.search import search, to_run
+from kosplade.retrieval.served import WAYS, ServedModel, load_export
+from kosplade.retrieval.significance import gains
+from kosplade.tools.opensearch.chunks import search_chunks, split
+from kosplade.tools.opensearch.mapping import fingerprint
+
+LONG = 512  # pieces, special ones included: what the model reads at once
+CUT, CHUNKED = (512, 128), (128, 256, 512)
+REFERENCE, KIWI = "cut at 512", "BM25 Kiwi, whole"
+DEPTH = 100
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A document of several sections, by id the characters of `document.whole` that stand before each."""
+
+    document: Document
+    before: dict[str, int]
+
+
+def joined(sections: Iterable[Document]) -> list[Joined]:
+    """Neighbouring sections of one title as one document, a line break between them, under the first one's id."""
+    found = []
+    for _, group in groupby(sections, key=lambda section: section.title):
+        of = list(group)
+        document = replace(of[0], text="\n".join(section.text for section in of))
+        at, before = len(document.whole) - len(document.text), {}
+        for section in of:
+            before[section.id] = at
+            at += len(section.text) + 1
+        found.append(Joined(document, before))
+    return found
+
+
+def judged(qrels: Iterable[tuple[str, str, str, int]], documents: list[Joined]) -> tuple[Qrels, dict[str, Joined]]:
+    """{query: {document: 1}} of queries that only these documents answer, and the document by section."""
+    of = {section: one for one in documents for section in one.before}
+    relevant: dict[str, list[str]] = {}
+    for _, query, section, score in qrels:
+        if score > 0:
+            relevant.setdefault(query, []).append(section)
+    kept = {query: sections for query, sections in relevant.items() if all(one in of for one in sections)}
+    return {query: {of[one].document.id: 1 for one in sections} for query, sections in kept.items()}, of
+
+
+def behind(qrels: Iterable[tuple[str, str, str, int]], of: dict[str, Joined], model: ServedModel) -> set[str]:
+    """The queries whose relevant sections all begin where a model that reads LONG pieces has stopped."""
+    first: dict[str, int] = {}
+    for _, query, section, score in qrels:
+        if score > 0 and section in of:
+            one = of[section]
+            pieces = len(model.tokenizer(one.document.whole[: one.before[section]], verbose=False)["input_ids"])
+            first[query] = min(pieces, first.get(query, pieces))
+    return {query for query, pieces in first.items() if pieces > LONG}
+
+
+def encoded(model: ServedModel, texts: list[str], pieces_P: np.ndarray, cache: Path, label: str) -> csr_matrix:
+    """The documents' vectors, CSR [N, V], from the cache if they are there."""
+    key = hashlib.sha256(repr((label, texts)).encode() + pieces_P.tobytes()).hexdigest()[:24]
+    path = cache / f"{key}.npz"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        vectors_NV = model.documents(texts, label, pieces_P)
+        partial = path.with_suffix(".partial.npz")
+        save_npz(partial, vectors_NV)
+        partial.replace(path)
+    return load_npz(path).tocsr()
+
+
+def main(options: argparse.Namespace) -> None:
+    """Encode or load, search, print the table, write the JSON."""
+    params = load_params()
+    model = load_export(options.model, max_query_length=64, max_document_length=LONG, batch_size=params.eval.batch_size)
+    model.encoder.to_fastest()
+    qrels_lines = list(read_qrels(options.beir / "qrels/test.tsv"))
+    every = joined(read_documents(options.beir / "corpus.jsonl"))
+    lengths = [len(ids) for ids in model.tokenizer([j.document.whole for j in every], verbose=False)["input_ids"]]
+    longer = [(one, length) for one, length in zip(every, lengths, strict=True) if length > LONG]
+    places = np.linspace(0, len(longer) - 1, min(options.documents, len(longer))).astype(int)
+    kept = [longer[place][0] for place in places]
+    qrels, of = judged(qrels_lines, kept)
+    far = behind(qrels_lines, of, model)
+    documents = [one.document for one in kept]
+    texts = {query.id: query.text for query in read_queries(options.beir / "queries.jsonl") if query.id in qrels}
+    if not texts:
+        raise UserError(f"{options.beir}: no query of these documents. Raise --documents.")
+    pieces = [longer[place][1] for place in places]
+    about = {
+        "documents": len(documents),
+        "pieces": sum(pieces),
+        "longest": max(pieces),
+        "median": int(np.median(pieces)),
+        "queries": len(texts),
+        "behind 512": len(far & texts.keys()),
+    }
+    print(f"{options.beir.name}: " + ", ".join(f"{key} {value:,}" for key, value in about.items()), flush=True)
+
+    document_texts = {f"cut at {length}": [[d.whole] for d in documents] for length in CUT}
+    document_texts |= {f"chunks of {length}": split(documents, model.tokenizer, length) for length in CHUNKED}
+    # Of the whole texts: every model below computes the same pieces.
+    pieces_P = model.reachable([t for one in document_texts["chunks of 512"] for t in one], list(texts.values()))
+    model_id, ids = fingerprint(options.model), [document.id for document in documents]
+    runs: dict[tuple[str, str], Run] = {}
+    counts: dict[str, int] = {}
+    for name, of_document in document_texts.items():
+        cut = replace(model, max_document_length=int(name.split()[-1]))
+        flat = [text for one in of_document for text in one]
+        counts[name] = len(flat)
+        label = f"{name}, {model_id[:12]}"
+        vectors_CV = encoded(cut, flat, pieces_P, options.cache, label)
+        for way, queries_QV in cut.queries(list(texts.values()), "queries", used_pieces(vectors_CV)).items():
+            found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
+            runs[name, way] = to_run(list(texts), ids, *found)
+    morphemes = Morphemes()
+    vectors = bm25_vectors(
+        morphemes(list(texts.values())),
+        morphemes([document.whole for document in documents]),
+        k1=params.eval.bm25_k1,
+        b=params.eval.bm25_b,
+    )
+    runs[KIWI, ""] = to_run(list(texts), ids, *search(*vectors, DEPTH))
+    rows = table(runs, qrels, far, counts)
+    print(format_table(rows, list(rows[0])))
+    if options.json:
+        write_json(options.json, about | {"rows": rows})
+
+
+def table(runs: dict[tuple[str, str], Run], qrels: Qrels, far: set[str], counts: dict[str, int]) -> list[dict]:
+    """A row for each system: quality of all queries and of those behind, and the gain on cut documents."""
+    rows = []
+    for (name, way), run in runs.items():
+        metrics = retrieval_metrics(qrels, run)
+        row = {"documents": name, "queries": way.replace("_", "-"), "texts": counts.get(name)}
+        row |= {"nDCG@10": metrics["ndcg10"], "Recall@100": metrics["recall100"]}
+        behind_qrels = {query: judgements for query, judgements in qrels.items() if query in far}
+        row["nDCG@10 behind 512"] = retrieval_metrics(behind_qrels, run)["ndcg10"] if behind_qrels else None
+        row["above cut at 512"] = None
+        if name in counts and name != REFERENCE:
+            values = {"ndcg10": {of: per_query(qrels, runs[of, way], "ndcg10") for of in (name, REFERENCE)}}
+            row["above cut at 512"] = gain(gains(values, [name], [REFERENCE], SAMPLE_SEED)["ndcg10"][name][REFERENCE])
+        rows.append(row)
+    return sorted(rows, key=lambda row: [*WAYS, ""].index(row["queries"].replace("-", "_")))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--beir", type=Path, required=True, metavar="DIR", help="a BEIR folder whose titles repeat")
+    parser.add_argument("--model", type=Path, default=Path("huggingface/v25/best"), help="an exported folder")
+    parser.add_argument("--documents", type=int, default=300, help="documents of over 512 pieces (default: 300)")
+    parser.add_argument("--cache", type=Path, default=Path("outputs/chunks"), help="a folder for vectors")
+    parser.add_argument("--json", type=Path)
+    try:
+        main(parser.parse_args())
+    except UserError as error:
+        sys.exit(f"Error: {error}")
