@@ -188,7 +188,9 @@ def anchors(document: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", [*READMES, "docs/results.md"])
 def test_the_first_table_holds_the_committed_figures(name):
-    header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[: 2 + len(SYSTEMS)]
+    header, _, *rows = re.search(r"^\|.*?\n\n", text_of(name), re.MULTILINE | re.DOTALL)[0].splitlines()[
+        : 2 + len(SYSTEMS)
+    ]
     measures = {title: ("test", key) for key, title in QUALITY.items()}
     measures |= {split: (split, "ndcg10") for split in ("test", "wider")}
     columns = [(place, *measures[cell]) for place, cell in enumerate(header.split(" | ")) if cell in measures]
