@@ -4,7 +4,7 @@ The maximum over the positions forgets how often a word occurs, and a rare word 
 silent. What mends both is a function of the ids of the text alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,10 @@ class Counting:
 
 
 def counting_of(params: Params, tables: Tables) -> Counting:
-    """As params.yaml says; V24 knows no IDF, so it has neither a floor nor IDF in its queries."""
+    """As params.yaml says for the training, which drops no expansion: it could never grow.
+
+    V24 knows no IDF, so it has neither a floor nor IDF in its queries.
+    """
     own = params.occurrences
     has_idf = float(params.loss.idf_weighting)
     return Counting(
@@ -39,9 +42,13 @@ def counting_of(params: Params, tables: Tables) -> Counting:
         b=own.b,
         mean_length=min(tables.mean_length, params.model.max_document_length),  # no text is read further
         floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
-        least=own.least,
         query_idf=has_idf * own.query_idf,
     )
+
+
+def served_counting(params: Params, tables: Tables) -> Counting:
+    """The same for an index, which pays for each expansion: small ones are dropped."""
+    return replace(counting_of(params, tables), least=params.occurrences.least)
 
 
 class Occurrences(nn.Module):

@@ -9,7 +9,7 @@ from kosplade.export.opensearch import write_opensearch
 from kosplade.export.origins import base_of, training_of
 from kosplade.export.sentence_transformers import DOCUMENT, INFERENCE_FREE, write_sentence_transformers
 from kosplade.files import read_json, read_yaml, replacing
-from kosplade.model.occurrences import counting_of
+from kosplade.model.occurrences import served_counting
 from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, METRICS, PREPARED, SOURCES, export_folder, train_folder
@@ -46,7 +46,7 @@ def body(params: Params) -> str:
     expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
     folder = export_folder(params.version)
     with replacing(folder) as target:
-        counting = counting_of(params, tables)
+        counting = served_counting(params, tables)
         write_folder(encoder, tokenizer, unserved_V, query_weight_V, counting, retrieval["hybrid_weight"], target)
         write_sentence_transformers(
             target,

@@ -11,7 +11,7 @@ from kosplade.analysis.sparsity import sparsity_metrics
 from kosplade.analysis.views import token_view
 from kosplade.console import run_stage, say
 from kosplade.files import read_json, replacing, write_json, write_tsv
-from kosplade.model.occurrences import counting_of
+from kosplade.model.occurrences import served_counting
 from kosplade.model.weights import load_trained
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, METRICS, PREPARED, eval_folder, train_folder
@@ -52,7 +52,7 @@ def trained_model(params: Params) -> tuple[ServedModel, Tables]:
         max_query_length=params.model.max_query_length,
         max_document_length=params.model.max_document_length,
         batch_size=params.eval.batch_size,
-        counting=counting_of(params, tables),
+        counting=served_counting(params, tables),
     )
     return model, tables
 

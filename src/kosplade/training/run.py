@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -123,11 +123,9 @@ def build_trainer(
     )
     # Several GPUs need a launcher, one process each: transformers would otherwise cut every batch up among threads.
     arguments._n_gpu = min(arguments.n_gpu, 1)
-    counting = counting_of(params, tables)
     objective = Objective(params, tables)
     return SparseTrainer(
-        # The index drops small expansions; the training sees them, or they could never grow.
-        model=TwoTower(encoder, Occurrences(replace(counting, least=0.0), objective.query_weight_V)),
+        model=TwoTower(encoder, Occurrences(counting_of(params, tables), objective.query_weight_V)),
         args=arguments,
         train_dataset=RecordDataset(records),
         data_collator=Collator(
