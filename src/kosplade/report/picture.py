@@ -17,7 +17,7 @@ from kosplade.report.page.scales import Scale, nice_ticks, tick_labels
 from kosplade.report.rendering import render
 from kosplade.retrieval.results import reported_split
 
-TEXT = "결제를 취소하면 환불 금액은 언제 계좌로 들어오나요?"
+TEXT = "물고기랑 뱀도 잠을 자나요?"  # one of the questions where V24 is loudest on particles
 ADDED = 6  # pieces that the models add to the question, the heaviest ones
 TABLE = Path("docs/pieces.tsv")  # one row a piece: piece, in_text, stopword (yes or no), v24, v25
 YES_NO = ("no", "yes")
