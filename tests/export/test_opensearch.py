@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import numpy as np
 import pytest
+import torch
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import bulk
 from tiny_export import WEIGHT_V, write_tiny_export
@@ -18,8 +19,9 @@ from tokenizers import Tokenizer
 
 from kosplade.errors import UserError
 from kosplade.export import opensearch
-from kosplade.export.opensearch import DOCUMENT, FIELD, QUERY, UNSERVED, write_opensearch
+from kosplade.export.opensearch import DOCUMENT, FIELD, QUERY, RANKS, UNSERVED, write_opensearch
 from kosplade.export.piece_names import DOTS, dot_sign, piece_names, server_tokenizer
+from kosplade.export.seismic import ranks_of
 from kosplade.retrieval.encoding import inference_free, without
 from kosplade.retrieval.served import load_export
 from kosplade.vocab.pieces import piece_strings, special_ids
@@ -76,10 +78,13 @@ def test_what_is_in_the_folder(export):
     assert len(list((export / "opensearch/queries").iterdir())) == 6
     assert list(unzipped(export, DOCUMENT)) == ["document_model.pt", "tokenizer.json", "LICENSE"]
     assert list(unzipped(export, QUERY)) == ["idf.json", "tokenizer.json", "LICENSE"]
+    assert list(unzipped(export, RANKS)) == ["rank_query_model.pt", "tokenizer.json", "LICENSE"]
     assert unzipped(export, QUERY)["LICENSE"] == unzipped(export, DOCUMENT)["LICENSE"] == b"Be kind."
 
 
-@pytest.mark.parametrize(("stem", "function"), [(DOCUMENT, "SPARSE_ENCODING"), (QUERY, "SPARSE_TOKENIZE")])
+@pytest.mark.parametrize(
+    ("stem", "function"), [(DOCUMENT, "SPARSE_ENCODING"), (QUERY, "SPARSE_TOKENIZE"), (RANKS, "SPARSE_ENCODING")]
+)
 def test_a_config_names_its_zip(export, stem, function):
     config, data = read(export, f"{stem}.json"), (export / "opensearch" / f"{stem}.zip").read_bytes()
     assert config["function_name"] == function
@@ -91,11 +96,11 @@ def test_a_config_names_its_zip(export, stem, function):
     assert all(str(config[key]) in guide for key in config if key not in ("description", "model_format", "version"))
 
 
-@pytest.mark.parametrize(("stem", "length"), [(DOCUMENT, 8), (QUERY, 6)])
+@pytest.mark.parametrize(("stem", "length"), [(DOCUMENT, 8), (QUERY, 6), (RANKS, 6)])
 def test_the_tokenizer_cuts_where_the_model_does(export, stem, length):
     tokenizer = Tokenizer.from_str(unzipped(export, stem)["tokenizer.json"].decode())
     model = load_export(export, max_query_length=6, max_document_length=8, batch_size=1)
-    side = "query" if stem == QUERY else "document"
+    side = "document" if stem == DOCUMENT else "query"
     assert tokenizer.encode(LONG).ids == model.pieces([LONG], side)[0]
     assert len(tokenizer.encode(LONG).ids) == length
 
@@ -118,18 +123,39 @@ def test_a_query_of_the_server_is_ours(export):
     assert [name for name, weight in idf.items() if weight == UNSERVED] == ["w7"]  # and of no special piece at all
 
 
+def rank_table(export) -> dict[str, str]:
+    """{id of a piece: its rank} as the server has it."""
+    *_, script, _ = read(export, "ingest_pipeline_sparse_vector.json")["processors"]
+    return script["script"]["params"]["ranks"]
+
+
+def test_the_model_of_a_ranked_query_gives_what_the_client_sends(export, tmp_path):
+    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=1)
+    ranks, path = ranks_of(model), tmp_path / "model.pt"
+    path.write_bytes(unzipped(export, RANKS)["rank_query_model.pt"])
+    texts = ["w9 w5 w9 w7", "w7", "w39 w38"]
+    given = model.tokenizer(texts, padding=True, return_tensors="pt")
+    found_BR = torch.jit.load(path)({name: given[name] for name in ("input_ids", "attention_mask")})["output"]
+    np.testing.assert_array_equal(found_BR.numpy(), ranks.to_ranks(model.inference_free(texts)).toarray())
+    assert found_BR.count_nonzero(dim=1).tolist() == [2, 0, 2]
+    assert rank_table(export) == {str(piece): str(rank) for rank, piece in enumerate(ranks.piece_R)}
+
+
 def test_the_forms_of_the_query_agree(export):
     tokens = read(export, "queries/rank_features_tokens.json")["query"]["neural_sparse"][FIELD]["query_tokens"]
     assert tokens == pytest.approx({f"w{i}": WEIGHT_V[i].item() for i in SEEN})
     ids = read(export, "queries/sparse_vector_tokens.json")["query"]["neural_sparse"][FIELD]["query_tokens"]
-    assert ids == {name.removeprefix("w"): weight for name, weight in tokens.items()}
+    table = rank_table(export)
+    assert ids == {table[name.removeprefix("w")]: weight for name, weight in tokens.items()}
+    assert ids != {name.removeprefix("w"): weight for name, weight in tokens.items()}
     clauses = read(export, "queries/rank_features_without_plugin.json")["query"]["bool"]["should"]
     assert clauses == [
         {"rank_feature": {"field": f"{FIELD}.{name}", "boost": weight, "linear": {}}} for name, weight in tokens.items()
     ]
     for kind in ("rank_features", "sparse_vector"):
         query = read(export, f"queries/{kind}_text.json")["query"]["neural_sparse"][FIELD]
-        assert (query["query_text"], query["model_id"]) == (OPTIONS["example"], "QUERY_MODEL_ID")
+        model = "QUERY_MODEL_ID" if kind == "rank_features" else "RANK_QUERY_MODEL_ID"
+        assert (query["query_text"], query["model_id"]) == (OPTIONS["example"], model)
 
 
 def hold(client, body, sources):
@@ -163,7 +189,7 @@ def test_the_bodies_name_what_the_requests_make(export):
         "default_pipeline": "kosplade-v25-ingest",
         "search.default_pipeline": "kosplade-v25-search",
     }
-    assert near["settings"]["index"] == {"default_pipeline": "kosplade-v25-ingest", "sparse": True}
+    assert near["settings"]["index"] == {"default_pipeline": "kosplade-v25-ingest-ranks", "sparse": True}
     method = near["mappings"]["properties"][FIELD]["method"]
     assert method["name"] == "seismic"
     ceiling = method["parameters"]["quantization_ceiling_search"]
@@ -175,15 +201,15 @@ def test_the_bodies_name_what_the_requests_make(export):
 
 def test_the_guide_is_bash_and_names_files_that_are_there(export):
     guide = (export / "opensearch" / "README.md").read_text(encoding="utf-8")
-    script = guide.split("```bash\n")[1].split("```")[0]
+    script = "".join(re.findall(r"```bash\n(.*?)```", guide, re.DOTALL))
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
     files = re.findall(r"(?<![\w$])[\w/]+\.json", script)
     assert files
     assert all((export / "opensearch" / name).is_file() for name in files)
-    for placeholder in ("DOCUMENT_MODEL_ID", "QUERY_MODEL_ID"):
+    for placeholder in ("DOCUMENT_MODEL_ID", "QUERY_MODEL_ID", "RANK_QUERY_MODEL_ID"):
         assert placeholder in script
-    for pipeline in ("_ingest/pipeline/kosplade-v25-ingest", "_search/pipeline/kosplade-v25-search"):
+    for pipeline in ("_ingest/pipeline/kosplade-v25-ingest-ranks", "_search/pipeline/kosplade-v25-search"):
         assert pipeline in script
 
 
@@ -263,7 +289,8 @@ def edit(path: Path, change) -> None:
 def test_a_folder_that_cannot_be_served_is_one_line_and_leaves_nothing(
     tmp_path, word_tokenizer, monkeypatch, damage, match
 ):
-    monkeypatch.setattr(opensearch, "write_torchscript", lambda *given: given[-1].write_bytes(b"pt"))
+    for name in ("write_torchscript", "write_rank_query"):
+        monkeypatch.setattr(opensearch, name, lambda *given: given[-1].write_bytes(b"pt"))
     write_tiny_export(tmp_path / "export", word_tokenizer)
     damage(tmp_path / "export")
     before = sorted((tmp_path / "export").iterdir())

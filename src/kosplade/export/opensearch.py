@@ -1,9 +1,11 @@
-"""What OpenSearch needs to encode on the server: two models to register, and the bodies of the requests.
+"""What OpenSearch needs to encode on the server: three models to register, and the bodies of the requests.
 
     document_model.zip, document_model.json    SPARSE_ENCODING: TorchScript, tokenizer.json, LICENSE; what registers it
     query_model.zip, query_model.json          SPARSE_TOKENIZE: idf.json, tokenizer.json, LICENSE
     index_rank_features.json                   exact search over names of pieces
-    index_sparse_vector.json                   approximate search over ids (OpenSearch 3.3)
+    index_sparse_vector.json                   approximate search over ranks (OpenSearch 3.3), which two files make:
+    ingest_pipeline_sparse_vector.json         ... of documents,
+    rank_query_model.zip, rank_query_model.json    ... of queries, SPARSE_ENCODING
     ingest_pipeline.json, search_pipeline.json
     hybrid_pipeline.json, hybrid_rrf_pipeline.json             one score of sparse field and BM25
     queries/                                   one query, with and without the neural-search plugin
@@ -15,7 +17,6 @@ Equal exports give equal bytes.
 import hashlib
 import io
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,9 @@ from kosplade.export.archives import write_zip
 from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline, rrf_pipeline, text_properties
 from kosplade.export.opensearch_guide import guide
 from kosplade.export.piece_names import dot_sign, piece_names, server_tokenizer
+from kosplade.export.rank_query import write_rank_query
+from kosplade.export.seismic import Ranks, field_of, method_parameters, ranks_of
+from kosplade.export.seismic_requests import ranked_pipeline
 from kosplade.export.torchscript import write_torchscript
 from kosplade.files import replacing, write_json
 from kosplade.retrieval.served import ServedModel, load_export
@@ -34,15 +38,15 @@ from kosplade.vocab.pieces import piece_strings
 
 FIELD = "features"
 REMEDY = "Run: make convert-v25-hf"
-DOCUMENT, QUERY = "document_model", "query_model"
-FUNCTIONS = {DOCUMENT: "SPARSE_ENCODING", QUERY: "SPARSE_TOKENIZE"}
+DOCUMENT, QUERY, RANKS = "document_model", "query_model", "rank_query_model"
+FUNCTIONS = {DOCUMENT: "SPARSE_ENCODING", QUERY: "SPARSE_TOKENIZE", RANKS: "SPARSE_ENCODING"}
 LEVEL = 1  # of deflate: 6 takes three times as long and saves little of what is packed already
 # A query must not hold weight 0 (Lucene's FeatureField: "weight must be in (0, 64]"), and a piece that idf.json lacks
 # would count 1. No document has these pieces: their weight decides nothing but that the query is accepted.
 UNSERVED = 1e-6
 TEXTS_AT_ONCE = 16  # documents of a bulk request that the server encodes together
 _MOST = 64.0
-_MODEL_IDS = {DOCUMENT: "DOCUMENT_MODEL_ID", QUERY: "QUERY_MODEL_ID"}  # for the reader to fill in
+_MODEL_IDS = {stem: f"{stem.upper()}_ID" for stem in FUNCTIONS}  # for the reader to fill in
 
 
 def write_opensearch(
@@ -56,7 +60,7 @@ def write_opensearch(
 ) -> None:
     """Write `folder`/opensearch for the export in `folder`, as `write_folder` leaves it.
 
-    `version` names the models (kosplade-<version>-document), `licence` is the text of LICENSE in both zips, `example`
+    `version` names the models (kosplade-<version>-document), `licence` is the text of LICENSE in the zips, `example`
     the text of the queries. Lengths count special pieces. Raises UserError for a folder that is no export, is damaged
     or whose parts do not fit each other, and for a model that TorchScript cannot hold.
     """
@@ -66,31 +70,38 @@ def write_opensearch(
     if model.query_weight_V.max() > _MOST:
         raise UserError(f"{folder}/idf.json: a weight above {_MOST:.0f}, which OpenSearch refuses. {REMEDY}")
     sign = dot_sign(piece_strings(model.tokenizer))
-    names = piece_names(model.tokenizer)
+    names, ranks = piece_names(model.tokenizer), ranks_of(model)
     with replacing(folder / "opensearch") as target:
         target.mkdir()
-        torchscript = target / f"{DOCUMENT}.pt"
+        torchscript, rank_query = target / f"{DOCUMENT}.pt", target / f"{RANKS}.pt"
         write_torchscript(folder, model.occurrences, torchscript)
+        write_rank_query(model.query_weight_V, ranks, rank_query)
         described = {
             DOCUMENT: f"Korean neural sparse encoder {version}: documents of up to {max_document_length} pieces",
             QUERY: f"Queries of up to {max_query_length} pieces for kosplade-{version}-document: the IDF of each piece",
+            RANKS: f"Queries of up to {max_query_length} pieces for kosplade-{version}-document, by rank",
         }
         contents = {
             DOCUMENT: (max_document_length, {torchscript.name: lambda: torchscript.open("rb")}),
             QUERY: (max_query_length, {"idf.json": _json(_query_weights(model, names))}),
+            RANKS: (max_query_length, {rank_query.name: lambda: rank_query.open("rb")}),
         }
         models = {}
         for stem, (length, members) in contents.items():
             path, tokenizer = target / f"{stem}.zip", server_tokenizer(folder, sign, length, REMEDY)
             common = {"tokenizer.json": _json(tokenizer), "LICENSE": _opener(licence.encode())}
             write_zip(path, members | common, LEVEL)
-            models[stem] = _config(path, f"kosplade-{version}-{stem.split('_')[0]}", FUNCTIONS[stem], described[stem])
+            models[stem] = _config(
+                path,
+                f"kosplade-{version}-{stem.removesuffix('_model').replace('_', '-')}",
+                FUNCTIONS[stem],
+                described[stem],
+            )
         torchscript.unlink()
+        rank_query.unlink()
         files = {f"{stem}.json": config for stem, config in models.items()}
-        # log(1 + logit) seldom passes 3, and no count multiplies it by more than k1 + 1.
-        ceilings = math.ceil(model.query_weight_V.max()), math.ceil(3 * (model.counting.k1 + 1))
-        files |= _bodies(version, models, ceilings, model.hybrid_weight, example)
-        files |= _queries(model, names, example)
+        files |= _bodies(version, models, model, ranks, example)
+        files |= _queries(model, names, ranks, example)
         for name, body in files.items():
             write_json(target / name, body)
         escaped = sorted(name for name in names if sign in name)
@@ -119,45 +130,42 @@ def _config(path: Path, name: str, function: str, description: str) -> dict[str,
     }
 
 
-def _bodies(
-    version: str, models: dict[str, dict], ceilings: tuple[int, int], hybrid_weight: float, example: str
-) -> dict[str, dict]:
-    """A document, and what makes pipelines and indices. `ceilings`: (nearly) no weight of query, document is above."""
+def _bodies(version: str, models: dict[str, dict], model: ServedModel, ranks: Ranks, example: str) -> dict[str, dict]:
+    """A document, and what makes pipelines and indices."""
     hashes = {name: config["model_content_hash_value"] for name, config in models.items()}
-    quantised = dict(zip(("quantization_ceiling_search", "quantization_ceiling_ingest"), ceilings, strict=True))
+
+    ingest, search = f"kosplade-{version}-ingest", f"kosplade-{version}-search"
 
     def index(field: dict[str, Any], **settings: Any) -> dict:
         properties = text_properties() | {FIELD: field}
         mappings = {"_meta": {"kosplade_server": hashes}, "dynamic": False, "properties": properties}
-        settings = {"default_pipeline": f"kosplade-{version}-ingest"} | settings
+        settings = {"default_pipeline": ingest} | settings
         return {"settings": {"index": settings}, "mappings": mappings}
 
+    pipeline = {
+        "description": f"kosplade {version}: title and text, as in training, become `{FIELD}`",
+        "processors": [
+            {"set": {"field": "encoded", "value": "{{{title}}}\n{{{text}}}"}},
+            {
+                "sparse_encoding": {
+                    "model_id": _MODEL_IDS[DOCUMENT],
+                    "prune_type": "max_ratio",
+                    "prune_ratio": 0.1,
+                    "batch_size": TEXTS_AT_ONCE,
+                    "skip_existing": True,  # compares `encoded` with what is indexed, so that field stays
+                    "field_map": {"encoded": FIELD},
+                }
+            },
+        ],
+    }
     return {
         "example_document.json": {"title": "", "text": example},
-        "index_rank_features.json": index(
-            {"type": "rank_features"}, **{"search.default_pipeline": f"kosplade-{version}-search"}
-        ),
+        "index_rank_features.json": index({"type": "rank_features"}, **{"search.default_pipeline": search}),
         # Two phases and Seismic exclude each other, so no search pipeline here.
-        "index_sparse_vector.json": index(
-            {"type": "sparse_vector", "method": {"name": "seismic", "parameters": quantised}}, sparse=True
-        ),
-        "ingest_pipeline.json": {
-            "description": f"kosplade {version}: title and text, as in training, become `{FIELD}`",
-            "processors": [
-                {"set": {"field": "encoded", "value": "{{{title}}}\n{{{text}}}"}},
-                {
-                    "sparse_encoding": {
-                        "model_id": _MODEL_IDS[DOCUMENT],
-                        "prune_type": "max_ratio",
-                        "prune_ratio": 0.1,
-                        "batch_size": TEXTS_AT_ONCE,
-                        "skip_existing": True,  # compares `encoded` with what is indexed, so that field stays
-                        "field_map": {"encoded": FIELD},
-                    }
-                },
-            ],
-        },
-        "hybrid_pipeline.json": normalization_pipeline(hybrid_weight),
+        "index_sparse_vector.json": index(field_of(model), default_pipeline=f"{ingest}-ranks", sparse=True),
+        "ingest_pipeline.json": pipeline,
+        "ingest_pipeline_sparse_vector.json": ranked_pipeline(pipeline, FIELD, ranks),
+        "hybrid_pipeline.json": normalization_pipeline(model.hybrid_weight),
         "hybrid_rrf_pipeline.json": rrf_pipeline(),
         "search_pipeline.json": {
             "request_processors": [
@@ -172,7 +180,7 @@ def _bodies(
     }
 
 
-def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, dict]:
+def _queries(model: ServedModel, names: list[str], ranks: Ranks, example: str) -> dict[str, dict]:
     """The same query in each form; scores agree but for what the server prunes and quantises."""
     query_1V = model.inference_free([example])
     if query_1V.nnz == 0:
@@ -184,14 +192,14 @@ def _queries(model: ServedModel, names: list[str], example: str) -> dict[str, di
         {"rank_feature": {"field": f"{FIELD}.{name}", "boost": weight, "linear": {}}} for name, weight in tokens.items()
     ]
     text = {"query_text": example, "model_id": _MODEL_IDS[QUERY]}
-    ann = {"method_parameters": {"k": 10, "top_n": min(10, len(ids)), "heap_factor": 1.0}}
+    ranked = {str(ranks.rank_V[id_]): weight for id_, weight in ids.items() if ranks.rank_V[id_] >= 0}
     return {
         "queries/hybrid_text.json": _search(hybrid_query(_neural(text)["query"], example)),
         "queries/rank_features_text.json": _neural(text),
         "queries/rank_features_tokens.json": _neural({"query_tokens": tokens}),
         "queries/rank_features_without_plugin.json": _search({"bool": {"should": clauses}}),
-        "queries/sparse_vector_text.json": _neural(text | ann),
-        "queries/sparse_vector_tokens.json": _neural({"query_tokens": ids} | ann),
+        "queries/sparse_vector_text.json": _neural(text | {"model_id": _MODEL_IDS[RANKS]} | method_parameters()),
+        "queries/sparse_vector_tokens.json": _neural({"query_tokens": ranked} | method_parameters()),
     }
 
 

@@ -16,11 +16,10 @@ def guide(
     sign: str,
     escaped: Sequence[str],
 ) -> str:
-    """Markdown. `models` are the register requests by file stem (document, then query), `model_ids` their placeholders.
-
-    `escaped` are the names of pieces in which `sign` stands for a dot.
+    """Markdown. `models` are the register requests by file stem (document, query, query by rank), `model_ids` their
+    placeholders, `escaped` are the names of pieces in which `sign` stands for a dot.
     """
-    document, query = models
+    document, query, ranks = models
     fields = ("name", "function_name", "model_content_size_in_bytes", "model_content_hash_value")
     rows = [(f"{stem}.zip", *(str(config[field]) for field in fields)) for stem, config in models.items()]
     escapes = (
@@ -35,8 +34,10 @@ would split the name (`{escaped[0]}`)"""
         table=format_table(rows, ["file", "model", "function", "bytes", "sha256"]),
         document=document,
         query=query,
+        ranks=ranks,
         document_id=model_ids[document],
         query_id=model_ids[query],
+        ranks_id=model_ids[ranks],
         example=" ".join(example.split()),
         escapes=escapes,
     )

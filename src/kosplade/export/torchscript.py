@@ -10,6 +10,7 @@ The file is written by a process of its own: class names in it depend on what el
 """
 
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from inspect import signature
@@ -41,13 +42,28 @@ def write_torchscript(folder: Path, occurrences: Occurrences, target: Path) -> N
 
     Raises UserError if the model cannot be traced, or if what was traced gives other vectors for other shapes.
     """
+    in_own_process(_write, folder, occurrences, target)
+
+
+def in_own_process(write: Callable[..., None], *arguments: object) -> None:
+    """Call `write` in a new process, which raises what it raises. UserError if it was killed."""
     try:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            pool.submit(_write, folder, occurrences, target).result()
+            pool.submit(write, *arguments).result()
     except BrokenProcessPool:
         raise UserError(
-            f"{folder}: the process that traces the model was killed. Free memory and run it again."
+            f"{arguments[-1]}: the process that writes the model was killed. Free memory and run it again."
         ) from None
+
+
+def save(model: torch.jit.ScriptModule, target: Path) -> None:
+    """Write a TorchScript file; of processes that did the same before, equal models give equal bytes."""
+    with replacing(target) as final:
+        raw = final.with_name("raw")
+        torch.jit.save(model, raw)
+        with ZipFile(raw) as saved:
+            names = [name for name in saved.namelist() if not name.endswith(_LEFT_OUT)]
+            write_zip(final, {name: lambda name=name: saved.open(name) for name in names}, level=None)
 
 
 def _write(folder: Path, occurrences: Occurrences, target: Path) -> None:
@@ -68,12 +84,7 @@ def _write(folder: Path, occurrences: Occurrences, target: Path) -> None:
             raise UserError(f"{folder}: the model cannot be traced ({reason}). {WITHOUT}") from None
         for shape, expected_BV in zip(_CHECKED, expected, strict=True):
             _compare(folder, model(_texts(*shape, encoder))["output"], expected_BV)
-    with replacing(target) as final:
-        raw = final.with_name("raw")
-        torch.jit.save(model, raw)
-        with ZipFile(raw) as saved:
-            names = [name for name in saved.namelist() if not name.endswith(_LEFT_OUT)]
-            write_zip(final, {name: lambda name=name: saved.open(name) for name in names}, level=None)
+    save(model, target)
 
 
 def _texts(batch: int, length: int, encoder: SparseEncoder) -> dict[str, Tensor]:

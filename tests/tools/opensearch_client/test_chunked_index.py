@@ -96,9 +96,9 @@ def test_an_interrupted_run_goes_on_and_changed_documents_are_split_again(
 def test_an_index_of_chunks_and_one_of_whole_documents_are_two(server, client, export, long_corpus):
     run("index", server, export, "--documents", long_corpus, *LENGTH)
     again = ("--documents", long_corpus)
-    fails("of documents cut to 12 pieces, made without --chunk", "index", server, export, *again, "--chunk", *LENGTH)
+    fails("of documents cut to 12 pieces, not of chunks of 12", "index", server, export, *again, "--chunk", *LENGTH)
     run("index", server, export, *again, "--chunk", "--recreate", *LENGTH)
-    fails("of chunks of 12 pieces, made with --chunk", "index", server, export, *again, *LENGTH)
+    fails("of chunks of 12 pieces, not of documents cut to 12", "index", server, export, *again, *LENGTH)
     fails("of chunks of 12 pieces, not 13", "index", server, export, *again, "--chunk", "--max-document-length", 13)
     mappings = client.indices.get_mapping(index=INDEX)[INDEX]["mappings"]
     mappings["properties"]["chunks"]["properties"]["features"] = {"type": "text"}

@@ -99,7 +99,7 @@ def test_a_full_queue_is_waited_out(server, node, client, export, corpus, monkey
 
     def occupy():
         to = HTTPConnection(urlsplit(node.url).netloc, timeout=120)
-        lines = '{"index": {}}\n{"n": 0}\n' * 100
+        lines = '{"index": {}}\n{"n": 0}\n' * 300
         to.request("POST", "/slow/_bulk?pipeline=slow", lines, {"Content-Type": "application/x-ndjson"})
         to.getresponse().read()
 

@@ -10,13 +10,16 @@ from tqdm import tqdm
 
 from kosplade.console import run_command, say
 from kosplade.errors import UserError
+from kosplade.export.hybrid_requests import DEPTH
+from kosplade.export.seismic import field_of, ranks_of
 from kosplade.records.text import has_half_character
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
+from kosplade.tools.opensearch.approximate import approximate_query, check_ranks
 from kosplade.tools.opensearch.chunks import CHUNK_LENGTH
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
-from kosplade.tools.opensearch.mapping import fingerprint
+from kosplade.tools.opensearch.mapping import FIELD, fingerprint
 from kosplade.tools.opensearch.searching import (
     check_index,
     encode_queries,
@@ -48,12 +51,18 @@ def index(options: argparse.Namespace) -> None:
     """Create the index where it is missing, and bring the documents into it."""
     client = connect(options.url)
     count = count_documents(options.documents)  # before an index is created, or an old one deleted
-    length = options.max_document_length or (CHUNK_LENGTH if options.chunk else DOCUMENT_LENGTH)
+    kind = options.kind
+    length = options.max_document_length or (CHUNK_LENGTH if kind == "chunked" else DOCUMENT_LENGTH)
     model = _load(options.model, length, "--max-document-length")
     model_id = fingerprint(options.model)
-    done = prepare_index(client, options.index, model_id, length, recreate=options.recreate, chunked=options.chunk)
+    field = None
+    if kind == "approximate":
+        field = field_of(model)
+        lost = check_ranks(model, ranks_of(model), options.model, options.documents, count)
+        say("opensearch", f"{lost:.2%} of the words of the documents, by weight, are pieces without a rank")
+    done = prepare_index(client, options.index, model_id, length, kind, recreate=options.recreate, field=field)
     say("opensearch", f"{shown(options.url)}: index '{options.index}' {done}")
-    indexed = index_documents(client, options.index, model, model_id, options.documents, count, chunked=options.chunk)
+    indexed = index_documents(client, options.index, model, model_id, options.documents, count, kind)
     say(
         "opensearch",
         f"{indexed.sent} documents indexed, {indexed.present} were there; the index holds {indexed.total}",
@@ -71,8 +80,14 @@ def search(options: argparse.Namespace) -> None:
     model = replace(model, max_document_length=about["max_document_length"])
     vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
 
+    ranks = ranks_of(model) if about["kind"] == "approximate" else None
+
     def ask(query_1V: csr_matrix, text: str, source: list[str], owner: str = "the query") -> list[dict[str, Any]]:
-        body = request_body(sparse_query(query_1V, chunked=about["chunked"]), options.top, source)
+        if ranks:
+            query = approximate_query(query_1V, FIELD, ranks, size=max(options.top, DEPTH * options.hybrid))
+        else:
+            query = sparse_query(query_1V, about["kind"])
+        body = request_body(query, options.top, source)
         if options.hybrid:
             body = with_bm25(body, text, model.hybrid_weight)
         return search_index(client, options.index, body, owner)
@@ -115,7 +130,22 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     one.set_defaults(command=index)
     one.add_argument("--documents", type=Path, required=True, metavar="JSONL", help="_id, text, title if there is one")
     one.add_argument("--recreate", action="store_true", help="delete an index of another model or mapping first")
-    one.add_argument("--chunk", action="store_true", help="split long documents; each scores as its best chunk does")
+    kind = one.add_mutually_exclusive_group()
+    kind.set_defaults(kind="exact")
+    kind.add_argument(
+        "--chunk",
+        action="store_const",
+        dest="kind",
+        const="chunked",
+        help="split long documents; each scores as its best chunk does",
+    )
+    kind.add_argument(
+        "--approximate",
+        action="store_const",
+        dest="kind",
+        const="approximate",
+        help="for Seismic, which pays from about a million documents",
+    )
     one.add_argument(
         "--max-document-length",
         type=positive,

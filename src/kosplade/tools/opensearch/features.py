@@ -5,6 +5,8 @@ last dot, so of a feature such as `▁3.5` OpenSearch keeps the weight and never
 document). Ids are shorter than any escape, need none, and `_meta` of the index says whose ids they are.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -31,8 +33,8 @@ def kept_weights(weights: np.ndarray) -> np.ndarray:
     return (bits >> _DROPPED_BITS << _DROPPED_BITS).view(np.float32)
 
 
-def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
-    """What a document's field holds: {feature name: weight}; weights too small for a server are left out.
+def to_features(vector_1V: csr_matrix, owner: str, name: Callable[[int], str] = feature_name) -> dict[str, float]:
+    """What a document's field holds: {name of id: weight}; weights too small for a server are left out.
 
     UserError, naming `owner`, for a weight that is negative or not finite, and for more weights than a field holds.
     """
@@ -45,17 +47,17 @@ def to_features(vector_1V: csr_matrix, owner: str) -> dict[str, float]:
             "Choose another --model, one that is sparse."
         )
     return {
-        feature_name(id_): weight
+        name(id_): weight
         for id_, weight in zip(vector_1V.indices.tolist(), weights.tolist(), strict=True)
         if weight >= _SMALLEST
     }
 
 
-def to_boosts(vector_1V: csr_matrix) -> dict[str, float]:
-    """What a query asks for: {feature name: weight}, weights above 0 as they are; UserError as `to_features`."""
+def to_boosts(vector_1V: csr_matrix, name: Callable[[int], str] = feature_name) -> dict[str, float]:
+    """What a query asks for: {name of id: weight}, weights above 0 as they are; UserError as `to_features`."""
     _check(vector_1V.data, "the query")
     pairs = zip(vector_1V.indices.tolist(), vector_1V.data.astype(np.float32).tolist(), strict=True)
-    return {feature_name(id_): weight for id_, weight in pairs if weight > 0}
+    return {name(id_): weight for id_, weight in pairs if weight > 0}
 
 
 def _check(weights: np.ndarray, owner: str) -> None:

@@ -1,6 +1,6 @@
 """Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,11 @@ from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
 from kosplade.errors import UserError
+from kosplade.export.seismic import ranks_of
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
+from kosplade.tools.opensearch.approximate import sparse_vector_errors, to_ranked_features
 from kosplade.tools.opensearch.chunks import encode_chunks
 from kosplade.tools.opensearch.features import to_features
 from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, HASH, check_ours, difference, index_body
@@ -45,16 +47,24 @@ def open_mappings(client: OpenSearch, index: str) -> dict[str, Any]:
 
 
 def prepare_index(
-    client: OpenSearch, index: str, model: str, max_document_length: int, *, recreate: bool, chunked: bool
+    client: OpenSearch,
+    index: str,
+    model: str,
+    max_document_length: int,
+    kind: str,
+    *,
+    recreate: bool,
+    field: Mapping[str, Any] | None = None,
 ) -> str:
     """Create the index, or find it as it should be; return what was done: "created", "recreated" or "resumed".
 
     Title and text are analysed by nori, where the server has it. An index that is ours and differs is deleted with
-    `recreate` and a UserError without. `model` is a `fingerprint`.
+    `recreate` and a UserError without; UserError also for a server that has no such index. Arguments as in
+    `index_body`.
     """
     done = "created"
     try:
-        differs = difference(open_mappings(client, index), model, max_document_length, chunked=chunked)
+        differs = difference(open_mappings(client, index), model, max_document_length, kind)
     except NotFoundError:
         pass
     else:
@@ -64,9 +74,10 @@ def prepare_index(
             raise UserError(f"index '{index}' is {differs}. Choose another --index, or delete it with --recreate.")
         client.indices.delete(index=index)
         done = "recreated"
-    body = partial(index_body, model, max_document_length, chunked=chunked)
+    body = partial(index_body, model, max_document_length, kind, field=field)
     try:
-        client.indices.create(index=index, body=body())
+        with sparse_vector_errors():
+            client.indices.create(index=index, body=body())
     except RequestError as error:
         if "nori" not in str(error.info):
             raise
@@ -76,25 +87,25 @@ def prepare_index(
 
 
 def index_documents(
-    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int, *, chunked: bool
+    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int, kind: str
 ) -> Indexed:
     """Bring every document of a JSONL file into the index; what is there with the same text is not encoded again.
 
-    `count` is what `count_documents` found in the file; `chunked` is the index. UserError: a document that the server
+    `count` is what `count_documents` found in the file, `kind` that of the index. UserError: a document that the server
     refuses, an index that was changed meanwhile.
     """
+    encoded = {"exact": _features, "chunked": _chunks, "approximate": _ranked(model)}[kind]
     served_P = np.flatnonzero(~model.unserved_V)
     sent = 0
     with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
-        for batch in batches(read_documents(path), CHUNKED_BATCH if chunked else BATCH):
+        for batch in batches(read_documents(path), CHUNKED_BATCH if kind == "chunked" else BATCH):
             missing = _missing(client, index, batch)
             if missing:
-                encoded = _chunks if chunked else _features
                 _send(client, index, list(map(_source, missing, encoded(model, missing, served_P))), sent)
             sent += len(missing)
             bar.update(len(batch))
     # A server makes an index out of nothing for documents whose index someone deletes: numbers, not rank_features.
-    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length, chunked=chunked):
+    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length, kind):
         raise UserError(f"index '{index}' is now {differs}: it was changed meanwhile. Index again with --recreate.")
     client.indices.refresh(index=index)
     total = client.count(index=index)["count"]
@@ -126,6 +137,19 @@ def _chunks(model: ServedModel, documents: list[Document], pieces_P: np.ndarray)
     for document, of in zip(documents, texts, strict=True):
         owner = f"document '{document.id}'"
         yield {CHUNKS: [{"text": text, FIELD: to_features(next(vectors), owner)} for text in of]}
+
+
+def _ranked(model: ServedModel) -> Callable[..., Iterator[dict[str, Any]]]:
+    """As `_features`, by rank."""
+    ranks = ranks_of(model)
+
+    def encoded(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
+        vectors_NV = model.documents([document.whole for document in documents], "", pieces_P)
+        for document, vector_1V in zip(documents, vectors_NV, strict=True):
+            features = to_ranked_features(vector_1V, f"document '{document.id}'", ranks)
+            yield {FIELD: features} if features else {}  # a sparse_vector field that is empty is refused
+
+    return encoded
 
 
 def _source(document: Document, encoded: dict[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -8,16 +8,19 @@ from typing import Any
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import text_properties
 
-FIELD = "features"  # of type rank_features
+FIELD = "features"
 CHUNKS = "chunks"  # of type nested: in place of FIELD, the features and the text of each chunk
 HASH = "text_sha256"  # of what was encoded: whether a document has to be indexed again
-_VECTORS = ("config.json", "idf.json", "tokenizer.json", "*.safetensors")  # the files that decide them
 _FEATURES = {FIELD: {"type": "rank_features"}}
-_NESTED = {CHUNKS: {"type": "nested", "properties": _FEATURES | {"text": {"type": "text", "index": False}}}}
-_PROPERTIES = {
-    **text_properties(None),
-    HASH: {"type": "keyword", "index": False, "doc_values": False},
+# What an index holds: vectors of documents, of their chunks, or of documents for Seismic.
+KINDS: dict[str, dict[str, Any]] = {
+    "exact": _FEATURES,
+    "chunked": {CHUNKS: {"type": "nested", "properties": _FEATURES | {"text": {"type": "text", "index": False}}}},
+    "approximate": {FIELD: {"type": "sparse_vector"}},
 }
+_HELD = {"exact": "documents cut to", "chunked": "chunks of", "approximate": "documents for --approximate, cut to"}
+_HASH = {HASH: {"type": "keyword", "index": False, "doc_values": False}}
+_VECTORS = ("config.json", "idf.json", "tokenizer.json", "*.safetensors")  # the files that decide them
 
 
 def fingerprint(folder: Path) -> str:
@@ -34,28 +37,30 @@ def fingerprint(folder: Path) -> str:
 
 
 def index_body(
-    model: str, max_document_length: int, *, analyzer: str | None = "nori", chunked: bool = False
+    model: str,
+    max_document_length: int,
+    kind: str = "exact",
+    *,
+    field: Mapping[str, Any] | None = None,
+    analyzer: str | None = "nori",
 ) -> dict[str, Any]:
-    """What creates an index: strict fields, and a `_meta` that says which model (a `fingerprint`) it belongs to.
+    """What creates an index of one of KINDS: strict fields, and a `_meta` that says which model made it.
 
-    Where it is `chunked` it holds chunks of `max_document_length` pieces, else documents cut to that. `analyzer` is
-    that of title and text; None is the server's own. Vectors are indexed and not kept in _source: they would be most
-    of it, and the same text gives them again.
+    `model` is a `fingerprint`, `max_document_length` that of a document or chunk, `field` the mapping of FIELD where
+    that depends on the model, `analyzer` that of title and text (None: the server's own). Vectors are indexed and not
+    kept in _source: they would be most of it, and the same text gives them again.
     """
-    meta = {"model": model, "max_document_length": max_document_length, "chunked": chunked}
+    meta = {"model": model, "max_document_length": max_document_length, "kind": kind}
+    properties = KINDS[kind] | ({FIELD: field} if field else {}) | text_properties(analyzer) | _HASH
     return {
+        "settings": {"index": {"sparse": True}} if kind == "approximate" else {},
         "mappings": {
             "_meta": {"kosplade": meta},
             "_source": {"excludes": [FIELD, f"{CHUNKS}.{FIELD}"]},
             "dynamic": "strict",
-            "properties": _properties(chunked) | text_properties(analyzer),
-        }
+            "properties": properties,
+        },
     }
-
-
-def is_chunked(mappings: Mapping[str, Any]) -> bool:
-    """Whether an index of ours holds chunks."""
-    return mappings["_meta"]["kosplade"]["chunked"]
 
 
 def check_ours(index: str, mappings: Mapping[str, Any]) -> None:
@@ -65,30 +70,27 @@ def check_ours(index: str, mappings: Mapping[str, Any]) -> None:
 
 
 def difference(
-    mappings: Mapping[str, Any], model: str, max_document_length: int | None = None, *, chunked: bool | None = None
+    mappings: Mapping[str, Any], model: str, max_document_length: int | None = None, kind: str | None = None
 ) -> str:
     """In what an index of ours is another than `index_body` makes, as words for a message; "" where in nothing.
 
-    Without `max_document_length` and `chunked` any is right: a search has no say in them.
+    Without `max_document_length` and `kind` any is right: a search has no say in them.
     """
     meta = mappings["_meta"]["kosplade"]
     if meta.get("model") != model:
         return f"of another model ({str(meta.get('model'))[:12]}, not {model[:12]})"
-    held = "chunks of" if is_chunked(mappings) else "documents cut to"
-    if chunked not in (None, is_chunked(mappings)):
-        return f"of {held} {meta.get('max_document_length')} pieces, made {'without' if chunked else 'with'} --chunk"
-    length = meta.get("max_document_length")
+    held, length = meta.get("kind"), meta.get("max_document_length")
+    if held not in KINDS:
+        return "of an older form"
+    if kind not in (None, held):
+        return f"of {_HELD[held]} {length} pieces, not of {_HELD[kind]} {max_document_length}"
     if max_document_length not in (None, length):
-        return f"of {held} {length} pieces, not {max_document_length}"
+        return f"of {_HELD[held]} {length} pieces, not {max_document_length}"
     found = dict(_types(mappings.get("properties", {})))
-    for name, wanted in _types(_properties(is_chunked(mappings))):
+    for name, wanted in _types(KINDS[held] | text_properties() | _HASH):
         if found.get(name) != wanted:
             return f"of another mapping (field '{name}' is {found.get(name)}, not {wanted})"
     return ""
-
-
-def _properties(chunked: bool) -> dict[str, Any]:
-    return (_NESTED if chunked else _FEATURES) | _PROPERTIES
 
 
 def _types(properties: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str | None]]:

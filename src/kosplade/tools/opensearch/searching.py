@@ -36,19 +36,20 @@ def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> cs
     return model.encoded(texts, "") if encoded else model.inference_free(texts)
 
 
-def sparse_query(query_1V: csr_matrix, *, chunked: bool = False) -> dict[str, Any]:
+def sparse_query(query_1V: csr_matrix, kind: str = "exact") -> dict[str, Any]:
     """The query whose scores are the dot products: `linear` is the weight S kept in the index, `boost` multiplies.
 
-    In a `chunked` index a document's score is that of its best chunk, which comes along as inner hit.
+    `kind` is that of the index. Of a chunked one a document's score is that of its best chunk, which comes along as
+    inner hit; for one that is searched by ranks see `approximate_query`.
     """
-    field = f"{CHUNKS}.{FIELD}" if chunked else FIELD
+    field = f"{CHUNKS}.{FIELD}" if kind == "chunked" else FIELD
     clauses = [
         {"rank_feature": {"field": f"{field}.{name}", "boost": boost, "linear": {}}}
         for name, boost in to_boosts(query_1V).items()
     ]
     # To a server, a bool query without clauses means every document.
     query = {"bool": {"should": clauses}} if clauses else {"match_none": {}}
-    if chunked:
+    if kind == "chunked":
         return {"nested": {"path": CHUNKS, "score_mode": "max", "query": query, "inner_hits": {"size": 1}}}
     return query
 
