@@ -26,11 +26,13 @@ from tqdm import tqdm
 
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import bm25_query, hybrid_query, normalization_pipeline, text_properties
+from kosplade.export.seismic import Ranks, field_of, ranks_of
 from kosplade.files import write_json
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.results import format_table
 from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.tools.opensearch.approximate import approximate_query, to_ranked_features
 from kosplade.tools.opensearch.connection import connect, server_errors
 from kosplade.tools.opensearch.features import to_boosts, to_features
 from kosplade.tools.opensearch.mapping import FIELD
@@ -66,8 +68,8 @@ def exact(asked: Asked) -> dict[str, Any]:
     return {"neural_sparse": {FIELD: {"query_tokens": to_boosts(asked.vector_1V)}}}
 
 
-def ways(weight: float) -> list[Way]:
-    """Every way; `weight` is that of the sparse part of a hybrid."""
+def ways(weight: float, ranks: Ranks) -> list[Way]:
+    """Every way; `weight` is that of the sparse part of a hybrid, `ranks` name the pieces for Seismic."""
 
     def clauses(asked: Asked) -> dict[str, Any]:
         return sparse_query(asked.vector_1V)
@@ -75,6 +77,9 @@ def ways(weight: float) -> list[Way]:
     def two_phase(asked: Asked) -> dict[str, Any]:
         pipeline = {"request_processors": [{"neural_sparse_two_phase_processor": TWO_PHASE}]}
         return {"query": exact(asked), "search_pipeline": pipeline}
+
+    def seismic(asked: Asked) -> dict[str, Any]:
+        return approximate_query(asked.vector_1V, FIELD, ranks, size=DEPTH)
 
     def hybrid(part: Callable[[Asked], dict[str, Any]], asked: Asked) -> dict[str, Any]:
         return {"query": hybrid_query(part(asked), asked.text), "search_pipeline": normalization_pipeline(weight)}
@@ -85,13 +90,17 @@ def ways(weight: float) -> list[Way]:
         Way("rank_feature clauses", "sparse", lambda asked: {"query": clauses(asked)}),
         Way("neural_sparse", "sparse", lambda asked: {"query": exact(asked)}),
         Way("neural_sparse, two phases", "sparse", two_phase),
+        Way("Seismic", "seismic", lambda asked: {"query": seismic(asked)}),
         Way("hybrid, rank_feature clauses", "both", partial(hybrid, clauses)),
         Way("hybrid, neural_sparse", "both", partial(hybrid, exact)),
+        Way("hybrid, Seismic", "seismic", partial(hybrid, seismic)),
     ]
 
 
-def bodies() -> dict[str, dict[str, Any]]:
-    """What creates each index. Vectors are kept out of _source, as the client does."""
+def bodies(model: ServedModel) -> dict[str, dict[str, Any]]:
+    """What creates each index. Vectors are kept out of _source, as the client does; Seismic searches any segment."""
+    field = field_of(model)
+    field["method"]["parameters"]["approximate_threshold"] = 0
     unsearched = {"text": {"type": "text", "index": False}, "title": {"type": "text", "index": False}}
     sparse = {FIELD: {"type": "rank_features"}}
     fields = {
@@ -99,11 +108,12 @@ def bodies() -> dict[str, dict[str, Any]]:
         "nori": text_properties("nori"),
         "sparse": unsearched | sparse,
         "both": text_properties("nori") | sparse,
+        "seismic": text_properties("nori") | {FIELD: field},
     }
     settings = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": -1}
     return {
         name: {
-            "settings": {"index": settings},
+            "settings": {"index": settings | ({"sparse": True} if name == "seismic" else {})},
             "mappings": {"dynamic": "strict", "_source": {"excludes": [FIELD]}, "properties": properties},
         }
         for name, properties in fields.items()
@@ -121,16 +131,22 @@ def joined(texts: list[str], vectors_NV: csr_matrix, count: int) -> Iterator[tup
             yield f"{row}", f"{texts[one]} {texts[other]}", vectors_NV[one].maximum(vectors_NV[other])
 
 
-def fill(client: OpenSearch, name: str, body: dict[str, Any], documents: Iterator, count: int) -> dict[str, float]:
+def fill(
+    client: OpenSearch, name: str, body: dict[str, Any], documents: Iterator, count: int, ranks: Ranks
+) -> dict[str, float]:
     """Index, merge; documents a second of indexing alone, and bytes on disk."""
     client.indices.delete(index=name, ignore=404)
     client.indices.create(index=name, body=body)
-    is_sparse = FIELD in body["mappings"]["properties"]
+    kind = body["mappings"]["properties"].get(FIELD, {}).get("type")
+
+    def features(vector_1V: csr_matrix, id_: str) -> dict[str, Any]:
+        if kind == "rank_features":
+            return {FIELD: to_features(vector_1V, id_)}
+        return {FIELD: to_ranked_features(vector_1V, id_, ranks)} if kind else {}
 
     def actions() -> Iterator[dict[str, Any]]:
         for id_, text, vector_1V in documents:
-            source = {"title": "", "text": text} | ({FIELD: to_features(vector_1V, id_)} if is_sparse else {})
-            yield {"_index": name, "_id": id_, "_source": source}
+            yield {"_index": name, "_id": id_, "_source": {"title": "", "text": text} | features(vector_1V, id_)}
 
     started = time.perf_counter()
     for _ in tqdm(streaming_bulk(client, actions(), chunk_size=500), total=count, desc=name, mininterval=1):
@@ -201,12 +217,12 @@ def main(options: argparse.Namespace) -> None:
     queries = [Asked(text, vectors_QV[row]) for row, text in enumerate(collection.queries)]
     count = max(options.documents, len(collection.documents))
     has_quality = count == len(collection.documents)
-    filled = {}
-    for name, body in bodies().items():
+    filled, ranks = {}, ranks_of(model)
+    for name, body in bodies(model).items():
         documents = joined(collection.documents, documents_NV, count)
-        filled[name] = fill(client, f"benchmark-{name}", body, documents, count)
+        filled[name] = fill(client, f"benchmark-{name}", body, documents, count, ranks)
     rows = []
-    for way in ways(model.hybrid_weight):
+    for way in ways(model.hybrid_weight, ranks):
         index = f"benchmark-{way.index}"
         row: dict[str, Any] = {"way": way.name}
         if has_quality:
