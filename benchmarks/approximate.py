@@ -1,9 +1,9 @@
 """What Seismic loses against exact search, by its settings. `PYTHONPATH=src python benchmarks/approximate.py`.
 
 Documents of a BEIR folder are indexed by ranks as `index --approximate` does, in one segment that Seismic searches from
-its first document on. Recall@10 is the share of the ten best of exact search (whole vocabulary, weights as the model
-gives them) that are among the ten found, so cut weights, bytes and pieces without a rank count as well; nDCG@10 is by
-the judgements. An index is created on the server, and deleted at the end.
+its first document on. Recall@10 is the share of the ten best of exact search (weights as the model gives them, pieces as
+the stage eval encodes them) that are among the ten found, so cut weights, bytes and pieces without a rank count as
+well; nDCG@10 is by the judgements. An index is created on the server, and deleted at the end.
 """
 
 import argparse
@@ -36,10 +36,11 @@ HEAP_FACTOR = (0.8, 1.0, 1.2)
 
 def encode(model: ServedModel, collection: Collection, folder: Path | None) -> dict[str, csr_matrix]:
     """Vectors of the documents, and of the queries by each of WAYS; kept in `folder`, or read from there."""
+    pieces_P = model.reachable(collection.documents, collection.queries)
     made = {
-        "documents": lambda: model.documents(collection.documents, "documents", np.flatnonzero(~model.unserved_V)),
+        "documents": lambda: model.documents(collection.documents, "documents", pieces_P),
         "inference_free": lambda: model.inference_free(collection.queries),
-        "encoded": lambda: model.encoded(collection.queries, "queries"),
+        "encoded": lambda: model.encoded(collection.queries, "queries", pieces_P),
     }
     vectors = {}
     for name, make in made.items():
