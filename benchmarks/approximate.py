@@ -1,9 +1,9 @@
 """What Seismic loses against exact search, by its settings. `PYTHONPATH=src python benchmarks/approximate.py`.
 
 Documents of a BEIR folder are indexed by ranks as `index --approximate` does, in one segment that Seismic searches from
-its first document on. Recall@10 is the share of the ten best of exact search (weights as the model gives them, pieces as
-the stage eval encodes them) that are among the ten found, so cut weights, bytes and pieces without a rank count as
-well; nDCG@10 is by the judgements. An index is created on the server, and deleted at the end.
+its first document on. Recall@10 is the share of the ten best of exact search (weights as the model gives them, on the
+pieces that the stage eval encodes) that are among the ten found, so cut weights, bytes and pieces without a rank count
+as well; nDCG@10 is by the judgements. An index is created on the server, and deleted at the end.
 """
 
 import argparse
