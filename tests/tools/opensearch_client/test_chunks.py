@@ -98,6 +98,8 @@ def test_a_sentence_that_is_too_long_is_cut_at_blanks_and_a_word_anywhere(tokeni
     [chunks] = split([document(word)], tokenizer, 64)
     assert max(pieces(tokenizer, chunks)) <= 64
     assert sum(len(chunk.replace(" ", "")) for chunk in chunks) >= len(word)
+    [[chunk, *_]] = split([document("\ufdfa" * 9)], tokenizer, 4)  # one character, more pieces than there is room for
+    assert chunk == "\ufdfa"
 
 
 @pytest.mark.parametrize(

@@ -87,25 +87,27 @@ def _split(document: Document, tokenizer: PreTrainedTokenizerBase, room: int) ->
         title, text, titled = "", document.whole, 0
     room -= titled
     found = list(sentences(text))
-    lengths = _count(found, tokenizer)
     parts = [
         part
-        for sentence, length in zip(found, lengths, strict=True)
-        for part in ([sentence] if length <= room else _halves(sentence, tokenizer, room))
+        for sentence, length in zip(found, _count(found, tokenizer), strict=True)
+        for part in _parts(sentence, length, tokenizer, room)
     ]
-    chunks = windows(_count(parts, tokenizer), room)
-    return [replace(document, title=title, text=" ".join(parts[begin:end])).whole for begin, end in chunks]
+    chunks = windows([length for _, length in parts], room)
+    texts = (" ".join(part for part, _ in parts[begin:end]) for begin, end in chunks)
+    return [replace(document, title=title, text=text).whole for text in texts]
 
 
-def _halves(sentence: str, tokenizer: PreTrainedTokenizerBase, room: int) -> Iterator[str]:
-    if len(sentence) < 2 or _count([sentence], tokenizer)[0] <= room:
-        yield sentence
+def _parts(sentence: str, length: int, tokenizer: PreTrainedTokenizerBase, room: int) -> Iterator[tuple[str, int]]:
+    """A sentence and its length, or its parts and theirs where it is longer than `room`."""
+    if length <= room or len(sentence) < 2:
+        yield sentence, min(length, room)  # one character may be many pieces
         return
     middle = len(sentence) // 2
     blanks = [at for at in (sentence.rfind(" ", 0, middle), sentence.find(" ", middle)) if at > 0]
     cut = min(blanks, key=lambda at: abs(at - middle), default=middle)
-    yield from _halves(sentence[:cut], tokenizer, room)
-    yield from _halves(sentence[cut:].lstrip(" "), tokenizer, room)
+    halves = [sentence[:cut], sentence[cut:].lstrip(" ")]
+    for half, of in zip(halves, _count(halves, tokenizer), strict=True):
+        yield from _parts(half, of, tokenizer, room)
 
 
 def _count(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[int]:
