@@ -15,7 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from scipy.sparse import csr_matrix, load_npz, save_npz
+from scipy.sparse import csr_matrix, load_npz, save_npz, vstack
 
 from kosplade.errors import UserError
 from kosplade.files import write_json
@@ -37,6 +37,7 @@ LONG = 512  # pieces, special ones included: what the model reads at once
 CUT, CHUNKED = (512, 128), (128, 256, 512)
 REFERENCE, KIWI = "cut at 512", "BM25 Kiwi, whole"
 DEPTH = 100
+BLOCK = 256  # texts encoded between two files of the cache: what an interruption costs
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,19 @@ def behind(qrels: Iterable[tuple[str, str, str, int]], of: dict[str, Joined], mo
 
 
 def encoded(model: ServedModel, texts: list[str], pieces_P: np.ndarray, cache: Path, label: str) -> csr_matrix:
-    """The documents' vectors, CSR [N, V], from the cache if they are there."""
-    key = hashlib.sha256(repr((label, texts)).encode() + pieces_P.tobytes()).hexdigest()[:24]
-    path = cache / f"{key}.npz"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        vectors_NV = model.documents(texts, label, pieces_P)
-        partial = path.with_suffix(".partial.npz")
-        save_npz(partial, vectors_NV)
-        partial.replace(path)
-    return load_npz(path).tocsr()
+    """The documents' vectors, CSR [N, V], block by block from the cache if they are there. `label` names the model."""
+    cache.mkdir(parents=True, exist_ok=True)
+    blocks = []
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        name = repr((label, model.max_document_length, block)).encode() + pieces_P.tobytes()
+        path = cache / f"{hashlib.sha256(name).hexdigest()[:24]}.npz"
+        if not path.exists():
+            partial = path.with_suffix(".partial.npz")
+            save_npz(partial, model.documents(block, f"{start} of {len(texts)}", pieces_P))
+            partial.replace(path)
+        blocks.append(load_npz(path))
+    return vstack(blocks, format="csr")
 
 
 def main(options: argparse.Namespace) -> None:
@@ -135,8 +139,7 @@ def main(options: argparse.Namespace) -> None:
         cut = replace(model, max_document_length=int(name.split()[-1]))
         flat = [text for one in of_document for text in one]
         counts[name] = len(flat)
-        label = f"{name}, {model_id[:12]}"
-        vectors_CV = encoded(cut, flat, pieces_P, options.cache, label)
+        vectors_CV = encoded(cut, flat, pieces_P, options.cache, model_id)
         for way, queries_QV in cut.queries(list(texts.values()), "queries", used_pieces(vectors_CV)).items():
             found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
             runs[name, way] = to_run(list(texts), ids, *found)
