@@ -128,6 +128,12 @@ opensearch-up: $(READY) ## start an OpenSearch at localhost:9200, by Docker or o
 opensearch-down: $(READY) ## stop it; its data stay
 	@python -m kosplade.tools.opensearch_server down
 
+##@ Look
+.PHONY: demo
+demo: PORT = 7860
+demo: $(READY) ## a page to search, compare, look inside: make demo [DIR=...] [PORT=...] [OPTIONS=...]
+	@python -m kosplade.tools.demo --port "$(PORT)" $(if $(DIR),--dir "$(DIR)") $(OPTIONS)
+
 ##@ Monitoring
 .PHONY: logs-v25 tensorboard-v25 monitor
 logs-v25: ## follow the log of the background training

@@ -31,7 +31,8 @@ BELOW = {
     "export": {"model", "retrieval", "vocab"},
 }
 BELOW["stages"] = set(BELOW)
-BELOW |= {top: set(BELOW) - {"stages"} for top in ("report", "tools")}
+BELOW["report"] = set(BELOW) - {"stages"}
+BELOW["tools"] = BELOW["report"] | {"report"}  # the page of make demo draws as the report does
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src"
 LIGHT = (
     *("kosplade.params", "kosplade.files", "kosplade.tools.imports.__main__", "kosplade.tools.beir.__main__"),
+    "kosplade.tools.demo.__main__",
     *("kosplade.report.summary", "kosplade.report.vectors", "kosplade.report.compare", "kosplade.report.pull_request"),
 )
 

@@ -1,52 +1,18 @@
 """The page in a real browser: no error, no request, nothing that sticks out, in both colour schemes."""
 
-import importlib.util
-import shutil
-
 import pytest
+from own_browser import CONTRAST, NEEDED, own_browser
 from report.conftest import GATES, make
 
 from kosplade.report.page import write_page
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ("disable-gpu", "disable-background-networking", "disable-component-update", "disable-sync", "no-first-run")
-CONTRAST = """() => {
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = (c) => c.slice(0, 3).map((v) => v / 255)
-    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const over = (top, under) => under.map((v, i) => top[i] * (top[3] ?? 1) + v * (1 - (top[3] ?? 1)));
-  const background = (element) => element
-    ? over(rgb(getComputedStyle(element).backgroundColor), background(element.parentElement)) : [255, 255, 255];
-  const found = {};
-  for (const element of document.body.querySelectorAll('*')) {
-    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || element.closest('.sp, .sr, title')) continue;
-    const style = getComputedStyle(element);
-    const ink = rgb(element.closest('svg') ? style.fill : style.color);
-    const [low, high] = [light(ink), light(background(element))].sort((a, b) => a - b);
-    const ratio = (high + 0.05) / (low + 0.05);
-    if (ratio < 4.5) found[`${element.tagName}.${element.className.baseVal ?? element.className}`] = ratio.toFixed(2);
-  }
-  return found;
-}"""
-
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
-    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="playwright is not installed"),
-]
+pytestmark = [pytest.mark.full, *NEEDED]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", *(f"--{name}" for name in QUIET)]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+    with own_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

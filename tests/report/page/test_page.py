@@ -44,6 +44,7 @@ def test_the_page_is_one_small_file_without_script_or_address(base, new, page, t
     assert not re.search(r"<script|https?://|//\w|@import|url\(|\ssrc=", page)
     assert page.count("<table") == page.count("<caption")
     assert len(re.findall(r'<svg [^>]*aria-label="[^"]+"', page)) == page.count("<svg") == 12
+    assert len(re.findall(r'</svg>\s*<p class="note">[A-Z][^<]+\.</p>', page)) == 12  # what to see
 
 
 def test_every_difference_stands_in_the_table_with_interval_and_test(base, new, page):
@@ -88,7 +89,7 @@ def test_the_tokens_are_shaded_by_their_share_of_the_largest_weight(base, new):
     view = {"text": "환불은", "own": own, "top": top}
     html = section(render(base, dataclasses.replace(new, texts=[view])), "tokens")
     assert 'style="--w:0.50" title="▁환불 1.00, semantic">환불</span>은' in html
-    assert re.search(r'class="chip foreign">.*반환.*2\.00', html)
+    assert re.search(r'class="chip foreign added">.*반환.*2\.00', html)
     assert "not among those of v24" in html
 
 

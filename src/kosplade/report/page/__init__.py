@@ -19,16 +19,28 @@ from kosplade.retrieval.results import COSTS
 
 STYLES = ("base", "new")
 CURVES = {
-    # name of the curve: title, what its y axis counts
-    "loss": ("Loss", "mean of the batches"),
-    "infonce_inference_free": ("Retrieval term, inference-free queries", "InfoNCE"),
-    "infonce_encoded": ("Retrieval term, encoded queries", "InfoNCE"),
-    "stopword_activation": ("Stopword activation", "largest weight of a stopword"),
-    "document_nnz": ("Length of documents", "pieces a document"),
-    "semantic_ratio": ("Semantic ratio", "semantic over stopword"),
+    # name of the curve: title, what its y axis counts, what to see
+    "loss": ("Loss", "mean of the batches", "Falls and flattens; the penalty on weights warms up and may lift it."),
+    "infonce_inference_free": (
+        "Retrieval term, inference-free queries",
+        "InfoNCE, nats",
+        "Lower: the tokenizer alone finds a query's document among the batch's.",
+    ),
+    "infonce_encoded": ("Retrieval term, encoded queries", "InfoNCE, nats", "Lower: so does the encoder, and better."),
+    "stopword_activation": (
+        "Stopword activation",
+        "largest weight of a stopword",
+        "Should end below the dotted limit.",
+    ),
+    "document_nnz": ("Length of documents", "pieces a document", "Fewer pieces make a smaller and faster index."),
+    "semantic_ratio": ("Semantic ratio", "semantic over stopword", "Higher: weight moves from grammar to meaning."),
 }
 LIMITED = "stopword_activation"  # the curve that shows the limit of the final figure: it is of the same size
-KINDS = ("semantic", "stopword", "foreign")
+KINDS = {  # and what to see
+    "semantic": "Words of meaning keep their weight: bars far to the right.",
+    "stopword": "Particles and endings cost room and find nothing: fewer bars, further left.",
+    "foreign": "Neither do pieces of other scripts: fewer bars, further left.",
+}
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "dvc", "bm25s", "kiwipiepy")
 MB = 1_000_000
 
@@ -60,8 +72,8 @@ def _contents(base: Experiment, new: Experiment, gates: Gates) -> dict[str, Any]
         "queries": f"{evaluated[new.split]['queries']:,} {new.split} queries",
         "documents": f"{evaluated['documents']:,} documents",
         "headlines": beside.headline_rows(base, new, gates),
-        "curves": [(title, _curve_chart(name, pair, gates)) for name, (title, _) in CURVES.items()],
-        "weights": [(f"{kind.capitalize()} pieces", _bins("weights", kind, pair)) for kind in KINDS],
+        "curves": [(title, _curve_chart(name, pair, gates), see) for name, (title, _, see) in CURVES.items()],
+        "weights": [(f"{kind.capitalize()} pieces", _bins("weights", kind, pair), see) for kind, see in KINDS.items()],
         "nnz": _bins("nnz", "counts", pair),
         "kinds": beside.kind_rows(base, new),
         "ways": WAYS,
@@ -87,7 +99,7 @@ def _interval_scale(comparisons: Sequence[Comparison]) -> Scale:
 
 
 def _curve_chart(name: str, pair: Pair, gates: Gates) -> Markup:
-    title, y_label = CURVES[name]
+    title, y_label, _ = CURVES[name]
     bounds = gates.bounds("sparsity", name) if name == LIMITED else {}
     lines = [Line(one.name, style, one.curves.get(name, [])) for style, one in pair]
     references = [(limit, f"limit: {limit_text({word: limit})}") for word, limit in bounds.items()]

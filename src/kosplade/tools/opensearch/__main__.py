@@ -15,19 +15,19 @@ from kosplade.export.seismic import field_of, ranks_of
 from kosplade.records.text import has_half_character
 from kosplade.retrieval.served import ServedModel, check_length, load_export
 from kosplade.retrieval.trec import write_run
-from kosplade.tools.opensearch.approximate import approximate_query, check_ranks
+from kosplade.tools.opensearch.approximate import check_ranks
 from kosplade.tools.opensearch.chunks import CHUNK_LENGTH
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
-from kosplade.tools.opensearch.mapping import FIELD, fingerprint
+from kosplade.tools.opensearch.mapping import fingerprint
 from kosplade.tools.opensearch.searching import (
     check_index,
     encode_queries,
     format_hit,
     format_pieces,
+    query_of,
     request_body,
     search_index,
-    sparse_query,
     with_bm25,
 )
 from kosplade.tools.opensearch.texts import count_documents, read_queries
@@ -80,14 +80,10 @@ def search(options: argparse.Namespace) -> None:
     model = replace(model, max_document_length=about["max_document_length"])
     vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
 
-    ranks = ranks_of(model) if about["kind"] == "approximate" else None
+    to_query = query_of(model, about["kind"], max(options.top, DEPTH * options.hybrid))
 
     def ask(query_1V: csr_matrix, text: str, source: list[str], owner: str = "the query") -> list[dict[str, Any]]:
-        if ranks:
-            query = approximate_query(query_1V, FIELD, ranks, size=max(options.top, DEPTH * options.hybrid))
-        else:
-            query = sparse_query(query_1V, about["kind"])
-        body = request_body(query, options.top, source)
+        body = request_body(to_query(query_1V), options.top, source)
         if options.hybrid:
             body = with_bm25(body, text, model.hybrid_weight)
         return search_index(client, options.index, body, owner)

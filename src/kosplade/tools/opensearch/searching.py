@@ -1,7 +1,8 @@
 """Queries to an index: a dot product out of `rank_feature` clauses, which every OpenSearch has."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from scipy.sparse import csr_matrix
 from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline
+from kosplade.export.seismic import ranks_of
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.served import ServedModel
+from kosplade.tools.opensearch.approximate import approximate_query
 from kosplade.tools.opensearch.features import to_boosts
 from kosplade.tools.opensearch.indexing import open_mappings
 from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, difference
@@ -36,11 +39,17 @@ def encode_queries(model: ServedModel, texts: list[str], *, encoded: bool) -> cs
     return model.encoded(texts, "") if encoded else model.inference_free(texts)
 
 
+def query_of(model: ServedModel, kind: str, size: int) -> Callable[[csr_matrix], dict[str, Any]]:
+    """What makes queries [1, V] of the model for an index of that kind, of which at least `size` hits are wanted."""
+    if kind == "approximate":
+        return partial(approximate_query, field=FIELD, ranks=ranks_of(model), size=size)
+    return partial(sparse_query, kind=kind)
+
+
 def sparse_query(query_1V: csr_matrix, kind: str = "exact") -> dict[str, Any]:
     """The query whose scores are the dot products: `linear` is the weight S kept in the index, `boost` multiplies.
 
-    `kind` is that of the index. Of a chunked one a document's score is that of its best chunk, which comes along as
-    inner hit; for one that is searched by ranks see `approximate_query`.
+    Of a chunked index a document's score is that of its best chunk, which comes along as inner hit.
     """
     field = f"{CHUNKS}.{FIELD}" if kind == "chunked" else FIELD
     clauses = [
