@@ -29,18 +29,22 @@ from kosplade.export.hybrid_requests import bm25_query, hybrid_query, normalizat
 from kosplade.export.seismic import Ranks, field_of, ranks_of
 from kosplade.files import write_json
 from kosplade.retrieval.beir import Collection, read_collection
-from kosplade.retrieval.metrics import retrieval_metrics
-from kosplade.retrieval.results import format_table
+from kosplade.retrieval.evaluation import SAMPLE_SEED
+from kosplade.retrieval.metrics import per_query, retrieval_metrics
+from kosplade.retrieval.results import format_table, gain
 from kosplade.retrieval.served import ServedModel, load_export
+from kosplade.retrieval.significance import gains
 from kosplade.tools.opensearch.approximate import approximate_query, to_ranked_features
 from kosplade.tools.opensearch.connection import connect, server_errors
 from kosplade.tools.opensearch.features import to_boosts, to_features
 from kosplade.tools.opensearch.mapping import FIELD
 from kosplade.tools.opensearch.searching import sparse_query
 
+PEER = "BM25, nori"
 CLIENTS = 4
 DEPTH = 100  # documents of a query where quality is measured
 SHOWN = 10  # where time is
+TIMED = 200  # queries whose time is taken
 TWO_PHASE = {
     "enabled": True,
     "two_phase_parameter": {"prune_ratio": 0.4, "expansion_rate": 5.0, "max_window_size": 10000},
@@ -86,7 +90,7 @@ def ways(weight: float, ranks: Ranks) -> list[Way]:
 
     return [
         Way("BM25, standard", "standard", lambda asked: {"query": bm25_query(asked.text)}),
-        Way("BM25, nori", "nori", lambda asked: {"query": bm25_query(asked.text)}),
+        Way(PEER, "nori", lambda asked: {"query": bm25_query(asked.text)}),
         Way("rank_feature clauses", "sparse", lambda asked: {"query": clauses(asked)}),
         Way("neural_sparse", "sparse", lambda asked: {"query": exact(asked)}),
         Way("neural_sparse, two phases", "sparse", two_phase),
@@ -155,7 +159,8 @@ def fill(
     client.indices.refresh(index=name)
     client.indices.forcemerge(index=name, max_num_segments=1, request_timeout=1800)
     client.indices.flush(index=name, wait_if_ongoing=True, force=True)
-    size = client.indices.stats(index=name, metric="store")["_all"]["primaries"]["store"]["size_in_bytes"]
+    [[shard]] = client.indices.segments(index=name)["indices"][name]["shards"].values()
+    size = sum(one["size_in_bytes"] for one in shard["segments"].values())
     return {"documents/s": count / seconds, "MB": size / 1e6}
 
 
@@ -166,7 +171,7 @@ def ask(client: OpenSearch, way: Way, index: str, asked: Asked, size: int) -> li
 
 def latencies(url: str, way: Way, index: str, queries: list[Asked]) -> dict[str, float]:
     """Milliseconds of a query by one client, and queries a second by one and by several."""
-    client = connect(url)
+    client, queries = connect(url), queries[:TIMED]
 
     def timed(asked: Asked) -> float:
         started = time.perf_counter()
@@ -186,21 +191,33 @@ def latencies(url: str, way: Way, index: str, queries: list[Asked]) -> dict[str,
     return {"p50 ms": low, "p95 ms": middle, "p99 ms": high, "queries/s": alone, f"by {CLIENTS} clients": together}
 
 
-def quality(client: OpenSearch, way: Way, index: str, collection: Collection, queries: list[Asked]) -> dict[str, float]:
+def quality(
+    client: OpenSearch, way: Way, index: str, collection: Collection, queries: list[Asked]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The figures of a way, and its nDCG@10 by query."""
     run = {}
     for id_, asked in zip(collection.query_ids, queries, strict=True):
         hits = ask(client, way, index, asked, DEPTH)
         run[id_] = {collection.document_ids[int(hit["_id"])]: hit["_score"] for hit in hits}
     found = retrieval_metrics(collection.qrels, run)
-    return {"nDCG@10": found["ndcg10"], "Recall@100": found["recall100"]}
+    figures = {"nDCG@10": found["ndcg10"], "Recall@100": found["recall100"]}
+    return figures, per_query(collection.qrels, run, "ndcg10")
+
+
+def against(ndcg10: dict[str, dict[str, float]]) -> dict[str, str]:
+    """Each way's nDCG@10 less that of PEER, with the p value of a paired randomisation test, after Holm."""
+    others = [name for name in ndcg10 if name != PEER]
+    tested = gains({"ndcg10": ndcg10}, others, [PEER], SAMPLE_SEED)["ndcg10"]
+    return {name: gain(tested[name][PEER]) for name in others}
 
 
 def encoded(model: ServedModel, collection: Collection, cache: Path | None) -> csr_matrix:
-    """Documents as the client indexes them [N, V], out of `cache` where that is there."""
+    """Documents as the stage eval encodes them [N, V], out of `cache` where that is there."""
     if cache is not None and cache.exists():
         with np.load(cache) as held:
             return csr_matrix((held["data"], held["indices"], held["indptr"]), shape=tuple(held["shape"]))
-    documents_NV = model.documents(collection.documents, "documents", np.flatnonzero(~model.unserved_V))
+    pieces_P = model.reachable(collection.documents, collection.queries)
+    documents_NV = model.documents(collection.documents, "documents", pieces_P)
     if cache is not None:
         parts = {name: getattr(documents_NV, name) for name in ("data", "indices", "indptr", "shape")}
         np.savez_compressed(cache, **parts)
@@ -221,12 +238,14 @@ def main(options: argparse.Namespace) -> None:
     for name, body in bodies(model).items():
         documents = joined(collection.documents, documents_NV, count)
         filled[name] = fill(client, f"benchmark-{name}", body, documents, count, ranks)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    ndcg10: dict[str, dict[str, float]] = {}
     for way in ways(model.hybrid_weight, ranks):
         index = f"benchmark-{way.index}"
         row: dict[str, Any] = {"way": way.name}
         if has_quality:
-            row |= quality(client, way, index, collection, queries)
+            figures, ndcg10[way.name] = quality(client, way, index, collection, queries)
+            row |= figures
         rows.append(row | latencies(options.url, way, index, queries) | filled[way.index])
         print(rows[-1], file=sys.stderr, flush=True)
     for name in filled:
@@ -242,6 +261,8 @@ def main(options: argparse.Namespace) -> None:
     }
     print("\n" + ", ".join(f"{key} {value}" for key, value in about.items()) + "\n")
     print(format_table(rows, list(rows[0])))
+    for name, difference in against(ndcg10).items() if has_quality else ():
+        print(f"\n{name} - {PEER}: {difference}")
     if options.json:
         write_json(options.json, about | {"ways": rows})
 
