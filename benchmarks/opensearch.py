@@ -42,6 +42,7 @@ from kosplade.tools.opensearch.searching import sparse_query
 
 PEER = "BM25, nori"
 CLIENTS = 4
+LEASE_SECONDS = 35  # index.soft_deletes.retention_lease.sync_interval is 30
 DEPTH = 100  # documents of a query where quality is measured
 SHOWN = 10  # where time is
 TIMED = 200  # queries whose time is taken
@@ -153,12 +154,23 @@ def fill(
             yield {"_index": name, "_id": id_, "_source": {"title": "", "text": text} | features(vector_1V, id_)}
 
     started = time.perf_counter()
-    for _ in tqdm(streaming_bulk(client, actions(), chunk_size=500), total=count, desc=name, mininterval=1):
+    last: dict[str, Any] = {}
+
+    def remembered() -> Iterator[dict[str, Any]]:
+        for action in actions():
+            last.update(action)
+            yield action
+
+    for _ in tqdm(streaming_bulk(client, remembered(), chunk_size=500), total=count, desc=name, mininterval=1):
         pass
     seconds = time.perf_counter() - started
-    client.indices.refresh(index=name)
-    client.indices.forcemerge(index=name, max_num_segments=1, request_timeout=1800)
+    # OpenSearch keeps what _source excludes until no copy of the shard can want it, and drops it in the merge after that.
     client.indices.flush(index=name, wait_if_ongoing=True, force=True)
+    time.sleep(LEASE_SECONDS)
+    client.index(index=name, id=last["_id"], body=last["_source"], refresh=True)
+    client.indices.flush(index=name, wait_if_ongoing=True, force=True)
+    client.indices.forcemerge(index=name, max_num_segments=1, request_timeout=1800)
+    client.indices.refresh(index=name)
     [[shard]] = client.indices.segments(index=name)["indices"][name]["shards"].values()
     size = sum(one["size_in_bytes"] for one in shard["segments"].values())
     return {"documents/s": count / seconds, "MB": size / 1e6}
