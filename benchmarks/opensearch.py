@@ -164,7 +164,7 @@ def fill(
     for _ in tqdm(streaming_bulk(client, remembered(), chunk_size=500), total=count, desc=name, mininterval=1):
         pass
     seconds = time.perf_counter() - started
-    # OpenSearch keeps what _source excludes until no copy of the shard can want it, and drops it in the merge after that.
+    # OpenSearch keeps what _source excludes until no copy of the shard can want it: the merge after that drops it.
     client.indices.flush(index=name, wait_if_ongoing=True, force=True)
     time.sleep(LEASE_SECONDS)
     client.index(index=name, id=last["_id"], body=last["_source"], refresh=True)
