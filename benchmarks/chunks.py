@@ -2,8 +2,9 @@
 
 Neighbouring lines of corpus.jsonl with one title are joined into one document; a judgement of a section is one of its
 document. Searched are documents of over 512 pieces, `--documents` of them spread evenly over the file, by the queries
-whose relevant sections all lie in these. "Behind 512" are queries whose first relevant section begins behind the
-512th piece. Vectors are kept in `--cache`, so a run that was interrupted goes on.
+whose relevant sections all lie in these, inference-free. "Behind 512" are queries whose first relevant section begins
+behind the 512th piece. p is Holm's over the other rows. Vectors are kept in `--cache`: a run that was interrupted goes
+on.
 """
 
 import argparse
@@ -23,12 +24,11 @@ from kosplade.params import load_params
 from kosplade.records.bm25 import bm25_vectors
 from kosplade.records.kiwi import Morphemes
 from kosplade.retrieval.beir import Document, read_documents, read_qrels, read_queries
-from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.evaluation import SAMPLE_SEED
 from kosplade.retrieval.metrics import Qrels, Run, per_query, retrieval_metrics
 from kosplade.retrieval.results import format_table, gain
 from kosplade.retrieval.search import search, to_run
-from kosplade.retrieval.served import WAYS, ServedModel, load_export
+from kosplade.retrieval.served import ServedModel, load_export
 from kosplade.retrieval.significance import gains
 from kosplade.tools.opensearch.chunks import search_chunks, split
 from kosplade.tools.opensearch.mapping import fingerprint
@@ -37,7 +37,7 @@ LONG = 512  # pieces, special ones included: what the model reads at once
 CUT, CHUNKED = (512, 128), (128, 256, 512)
 REFERENCE, KIWI = "cut at 512", "BM25 Kiwi, whole"
 DEPTH = 100
-BLOCK = 256  # texts encoded between two files of the cache: what an interruption costs
+BLOCK = 64  # texts encoded between two files of the cache: what an interruption costs
 
 
 @dataclass(frozen=True)
@@ -133,16 +133,16 @@ def main(options: argparse.Namespace) -> None:
     # Of the whole texts: every model below computes the same pieces.
     pieces_P = model.reachable([t for one in document_texts["chunks of 512"] for t in one], list(texts.values()))
     model_id, ids = fingerprint(options.model), [document.id for document in documents]
-    runs: dict[tuple[str, str], Run] = {}
+    queries_QV = model.inference_free(list(texts.values()))
+    runs: dict[str, Run] = {}
     counts: dict[str, int] = {}
     for name, of_document in document_texts.items():
         cut = replace(model, max_document_length=int(name.split()[-1]))
         flat = [text for one in of_document for text in one]
         counts[name] = len(flat)
         vectors_CV = encoded(cut, flat, pieces_P, options.cache, model_id)
-        for way, queries_QV in cut.queries(list(texts.values()), "queries", used_pieces(vectors_CV)).items():
-            found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
-            runs[name, way] = to_run(list(texts), ids, *found)
+        found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
+        runs[name] = to_run(list(texts), ids, *found)
     morphemes = Morphemes()
     vectors = bm25_vectors(
         morphemes(list(texts.values())),
@@ -150,28 +150,28 @@ def main(options: argparse.Namespace) -> None:
         k1=params.eval.bm25_k1,
         b=params.eval.bm25_b,
     )
-    runs[KIWI, ""] = to_run(list(texts), ids, *search(*vectors, DEPTH))
+    runs[KIWI] = to_run(list(texts), ids, *search(*vectors, DEPTH))
     rows = table(runs, qrels, far, counts)
     print(format_table(rows, list(rows[0])))
     if options.json:
         write_json(options.json, about | {"rows": rows})
 
 
-def table(runs: dict[tuple[str, str], Run], qrels: Qrels, far: set[str], counts: dict[str, int]) -> list[dict]:
+def table(runs: dict[str, Run], qrels: Qrels, far: set[str], counts: dict[str, int]) -> list[dict[str, object]]:
     """A row for each system: quality of all queries and of those behind, and the gain on cut documents."""
+    values = {"ndcg10": {name: per_query(qrels, run, "ndcg10") for name, run in runs.items()}}
+    others = [name for name in runs if name != REFERENCE]
+    tested = gains(values, others, [REFERENCE], SAMPLE_SEED)["ndcg10"]
+    behind_qrels = {query: judgements for query, judgements in qrels.items() if query in far}
     rows = []
-    for (name, way), run in runs.items():
+    for name, run in runs.items():
         metrics = retrieval_metrics(qrels, run)
-        row = {"documents": name, "queries": way.replace("_", "-"), "texts": counts.get(name)}
+        row = {"documents": name, "texts": counts.get(name)}
         row |= {"nDCG@10": metrics["ndcg10"], "Recall@100": metrics["recall100"]}
-        behind_qrels = {query: judgements for query, judgements in qrels.items() if query in far}
         row["nDCG@10 behind 512"] = retrieval_metrics(behind_qrels, run)["ndcg10"] if behind_qrels else None
-        row["above cut at 512"] = None
-        if name in counts and name != REFERENCE:
-            values = {"ndcg10": {of: per_query(qrels, runs[of, way], "ndcg10") for of in (name, REFERENCE)}}
-            row["above cut at 512"] = gain(gains(values, [name], [REFERENCE], SAMPLE_SEED)["ndcg10"][name][REFERENCE])
+        row[f"above {REFERENCE}"] = gain(tested[name][REFERENCE]) if name in tested else None
         rows.append(row)
-    return sorted(rows, key=lambda row: [*WAYS, ""].index(row["queries"].replace("-", "_")))
+    return rows
 
 
 if __name__ == "__main__":

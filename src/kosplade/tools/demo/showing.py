@@ -49,7 +49,8 @@ class Views:
             for thing in self.things[1:]:
                 thing.attempt(thing.open)
             for model in self.models.values():
-                model.attempt(model.encode)
+                if not self.corpus.stopped.is_set():
+                    model.attempt(model.encode)
 
     def search(self, asked: QueryParams) -> dict:
         """Hits of a query (`q`) in up to three columns (`c`), the ranks between them, examples where there is none."""
