@@ -89,7 +89,7 @@ def ask(client: OpenSearch, queries_QV: csr_matrix, ranks: Ranks, **method: floa
 
 def main(options: argparse.Namespace) -> None:
     """Encode, index, search with every setting, print the tables."""
-    model = load_export(options.model, max_query_length=64, max_document_length=512, batch_size=32)
+    model = load_export(options.model, max_query_length=64, max_document_length=options.length, batch_size=32)
     collection = read_collection(options.beir, options.split)
     ranks, field = ranks_of(model), field_of(model)
     ceilings = field["method"]["parameters"]
@@ -137,6 +137,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", type=Path, default=Path("huggingface/v25/best"), help="an exported folder")
     parser.add_argument("--beir", type=Path, default=Path("data/prepared"), help="a BEIR folder")
     parser.add_argument("--split", default="val", help="whose queries are asked")
+    parser.add_argument("--length", type=int, default=128, help="pieces of a document (default: as in training)")
     parser.add_argument("--url", default="http://localhost:9200", help="a server with the plugin neural-search")
     parser.add_argument("--vectors", type=Path, metavar="DIR", help="where vectors are kept for the next call")
     parser.add_argument("--json", type=Path)

@@ -37,9 +37,8 @@ def test_every_setting_is_compared_with_exact_search(opensearch, tmp_path, word_
     judged = "".join(f"q{i}\td{i}\t1\n" for i in range(5))
     (beir / "qrels/val.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
     report = tmp_path / "report.json"
-    approximate.main(
-        Namespace(model=tmp_path / "export", beir=beir, split="val", url=opensearch, vectors=tmp_path, json=report)
-    )
+    places = {"model": tmp_path / "export", "beir": beir, "vectors": tmp_path, "json": report}
+    approximate.main(Namespace(**places, split="val", length=64, url=opensearch))
     rows = json.loads(report.read_text())["searches"]
     assert len(rows) == 2 * (1 + 2 * 3)
     by_setting = {(row["queries"], row["top_n"], row["heap_factor"]): row["Recall@10"] for row in rows}

@@ -140,7 +140,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         action="store_const",
         dest="kind",
         const="approximate",
-        help="for Seismic, which pays from about a million documents",
+        help="for Seismic, which is for millions of documents",
     )
     one.add_argument(
         "--max-document-length",
