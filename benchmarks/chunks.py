@@ -135,12 +135,12 @@ def main(options: argparse.Namespace) -> None:
     model_id, ids = fingerprint(options.model), [document.id for document in documents]
     queries_QV = model.inference_free(list(texts.values()))
     runs: dict[str, Run] = {}
-    counts: dict[str, int] = {}
+    sizes: dict[str, dict[str, int]] = {}
     for name, of_document in document_texts.items():
         cut = replace(model, max_document_length=int(name.split()[-1]))
         flat = [text for one in of_document for text in one]
-        counts[name] = len(flat)
         vectors_CV = encoded(cut, flat, pieces_P, options.cache, model_id)
+        sizes[name] = {"texts": len(flat), "weights": vectors_CV.nnz}
         found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
         runs[name] = to_run(list(texts), ids, *found)
     morphemes = Morphemes()
@@ -151,13 +151,15 @@ def main(options: argparse.Namespace) -> None:
         b=params.eval.bm25_b,
     )
     runs[KIWI] = to_run(list(texts), ids, *search(*vectors, DEPTH))
-    rows = table(runs, qrels, far, counts)
+    rows = table(runs, qrels, far, sizes)
     print(format_table(rows, list(rows[0])))
     if options.json:
         write_json(options.json, about | {"rows": rows})
 
 
-def table(runs: dict[str, Run], qrels: Qrels, far: set[str], counts: dict[str, int]) -> list[dict[str, object]]:
+def table(
+    runs: dict[str, Run], qrels: Qrels, far: set[str], sizes: dict[str, dict[str, int]]
+) -> list[dict[str, object]]:
     """A row for each system: quality of all queries and of those behind, and the gain on cut documents."""
     values = {"ndcg10": {name: per_query(qrels, run, "ndcg10") for name, run in runs.items()}}
     others = [name for name in runs if name != REFERENCE]
@@ -166,7 +168,7 @@ def table(runs: dict[str, Run], qrels: Qrels, far: set[str], counts: dict[str, i
     rows = []
     for name, run in runs.items():
         metrics = retrieval_metrics(qrels, run)
-        row = {"documents": name, "texts": counts.get(name)}
+        row = {"documents": name} | sizes.get(name, {"texts": None, "weights": None})
         row |= {"nDCG@10": metrics["ndcg10"], "Recall@100": metrics["recall100"]}
         row["nDCG@10 behind 512"] = retrieval_metrics(behind_qrels, run)["ndcg10"] if behind_qrels else None
         row[f"above {REFERENCE}"] = gain(tested[name][REFERENCE]) if name in tested else None
