@@ -45,6 +45,24 @@ def test_bm25_is_the_baseline_of_the_stage_eval(loaded):
     assert loaded.columns["bm25_kiwi"].runs(ASKED, 10) == expected
 
 
+def test_morphemes_are_found_once_for_a_corpus(here, monkeypatch):
+    place = write_beir(here / "beir")
+
+    def run():
+        views = open_views(place, {})
+        views.corpus.read()
+        views.lexical.open()
+        return views.lexical.runs(ASKED, 10)
+
+    first = run()
+    monkeypatch.setattr(columns, "write_json", lambda *_: pytest.fail("found again"))
+    assert run() == first
+    with (place / "corpus.jsonl").open("a", encoding="utf-8") as out:
+        out.write(json.dumps({"_id": "new", "text": TEXTS[0]}) + "\n")
+    with pytest.raises(pytest.fail.Exception, match="found again"):
+        run()
+
+
 def test_the_hybrid_weighs_as_its_export_says(loaded):
     sparse, lexical = (loaded.columns[name].runs(ASKED, 20) for name in ("v25.inference_free", "bm25_kiwi"))
     runs = {weight: hybrid_run(sparse, lexical, weight, 20) for weight in (0.5, HYBRID_WEIGHT)}

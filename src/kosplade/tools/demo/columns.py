@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from kosplade.analysis.histograms import PIECE_KINDS, piece_kinds
 from kosplade.analysis.views import token_view
 from kosplade.console import say
 from kosplade.errors import UserError
-from kosplade.files import replacing
+from kosplade.files import read_json, replacing, write_json
 from kosplade.paths import STOPWORDS
 from kosplade.records.bm25 import bm25_weights, count_terms
 from kosplade.records.kiwi import CONTENT, Morphemes
@@ -66,9 +67,12 @@ class Bm25(Thing):
         self.numbers: dict[str, int] = {}
 
     def open(self) -> None:
-        """Count the morphemes of the corpus."""
+        """Count the morphemes of the corpus, which are found once."""
         self.step, self.words, settings = "counting", Words(), self.corpus.params.eval
-        counts_NT = count_terms(self.words(self.corpus.main.documents), self.numbers, grow=True)
+        file = CACHE / f"{collection_basis(self.corpus.splits)['documents']}-kiwi{version('kiwipiepy')}.json"
+        if not file.exists():
+            write_json(file, self.words(self.corpus.main.documents))
+        counts_NT = count_terms(read_json(file, f"Run: rm {file}"), self.numbers, grow=True)
         self.documents_NT = bm25_weights(counts_NT, settings.bm25_k1, settings.bm25_b)
         self.done = self.total
         say("demo", f"BM25 over {len(self.numbers)} morphemes")
