@@ -41,14 +41,14 @@ def blocks(language: str, *before: object) -> list:
 
 
 def runnable() -> list:
-    """The marked blocks, each once: the two READMEs share commands and differ in comments."""
-    found = {
-        (language, uncommented(body)): pytest.param(language, body, id=f"{name}: {body.splitlines()[0]}")
-        for name in reversed(DOCUMENTS)
-        for language, mark, body in BLOCK.findall(text_of(name))
-        if mark
-    }
-    return list(reversed(found.values()))
+    """The marked blocks in a reader's order, each once: the two READMEs share commands and differ in comments."""
+    found: dict[tuple[str, str], object] = {}
+    for name in DOCUMENTS:
+        for language, mark, body in BLOCK.findall(text_of(name)):
+            if mark:
+                test = pytest.param(language, body, id=f"{name}: {body.splitlines()[0]}")
+                found.setdefault((language, uncommented(body)), test)
+    return list(found.values())
 
 
 def uncommented(body: str) -> str:
@@ -203,11 +203,11 @@ def test_the_first_table_holds_the_committed_figures(name):
 
 @pytest.fixture(scope="module")
 def docs_server(opensearch) -> Iterator[str]:
-    """A server whose index `docs` is made by the first block that names one, and gone after the last."""
-    client = OpenSearch([opensearch])
-    client.indices.delete(index="docs", ignore=404)
+    """A server whose indices are made by the first blocks that name them, and gone after the last."""
+    client, made = OpenSearch([opensearch]), "docs,near,long"
+    client.indices.delete(index=made, ignore_unavailable=True)
     yield opensearch
-    client.indices.delete(index="docs", ignore=404)
+    client.indices.delete(index=made, ignore_unavailable=True)
 
 
 @pytest.mark.full

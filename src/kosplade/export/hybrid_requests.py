@@ -17,9 +17,9 @@ def bm25_query(text: str) -> dict[str, Any]:
     return {"multi_match": {"query": text, "fields": list(TEXT_FIELDS), "type": "cross_fields"}}
 
 
-def hybrid_query(sparse: dict[str, Any], text: str) -> dict[str, Any]:
-    """Both parts, the sparse one first; a search pipeline makes one score of the two."""
-    return {"hybrid": {"queries": [sparse, bm25_query(text)], "pagination_depth": DEPTH}}
+def hybrid_query(sparse: dict[str, Any], text: str, depth: int = DEPTH) -> dict[str, Any]:
+    """The `depth` best of both parts, the sparse one first; a search pipeline makes one score of the two."""
+    return {"hybrid": {"queries": [sparse, bm25_query(text)], "pagination_depth": depth}}
 
 
 def normalization_pipeline(weight: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from kosplade.export.hybrid_requests import DEPTH, bm25_query, hybrid_query, rrf
 from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch.searching import sparse_query
+from kosplade.tools.opensearch.searching import request_body, sparse_query, with_bm25
 
 pytestmark = pytest.mark.full
 QUERIES = ["w9 w5", "w30", "w7 w11 w20 w33"]  # w7 is never served
@@ -50,6 +50,26 @@ def test_scores_and_order(plugins, server, client, export, corpus, queries, tmp_
     body = {"query": hybrid_query(sparse, QUERIES[0]), "search_pipeline": rrf_pipeline()}
     ranks = client.search(index=INDEX, body=body)["hits"]["hits"]
     assert 1 / 61 <= ranks[0]["_score"] <= 2 / 61
+
+
+def test_more_hits_ask_for_more_of_each_part():
+    depths = [
+        with_bm25(request_body({}, size, []), "w9", 0.5)["query"]["hybrid"]["pagination_depth"] for size in (10, 500)
+    ]
+    assert depths == [DEPTH, 500]
+
+
+@pytest.mark.parametrize("kind", ["--chunk", "--approximate"])
+def test_any_kind_of_index_has_a_hybrid(plugins, server, export, corpus, capsys, kind):
+    run("index", server, export, "--documents", corpus, kind)
+    found = []
+    for options in ((), ("--hybrid",)):
+        capsys.readouterr()
+        run("search", server, export, "--query", QUERIES[0], "--top", 3, "--explain", *options)
+        found.append(capsys.readouterr().out)
+    assert found[0] != found[1]
+    assert float(found[1].split()[1]) <= 1
+    assert found[0].count(" d") == found[1].count(" d") == 3
 
 
 def test_korean_is_searched_without_particles(plugins, server, client, export, tmp_path):

@@ -1,6 +1,6 @@
 """Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
 from kosplade.errors import UserError
-from kosplade.export.seismic import ranks_of
+from kosplade.export.seismic import Ranks, ranks_of
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
@@ -94,7 +94,8 @@ def index_documents(
     `count` is what `count_documents` found in the file, `kind` that of the index. UserError: a document that the server
     refuses, an index that was changed meanwhile.
     """
-    encoded = {"exact": _features, "chunked": _chunks, "approximate": _ranked(model)}[kind]
+    ranks = ranks_of(model) if kind == "approximate" else None
+    encoded = _chunks if kind == "chunked" else partial(_features, ranks=ranks)
     served_P = np.flatnonzero(~model.unserved_V)
     sent = 0
     with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
@@ -123,11 +124,15 @@ def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Docu
     return [document for document in batch if held.get(document.id) != sha256(document)]
 
 
-def _features(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
-    """What makes each document findable: its vector."""
+def _features(
+    model: ServedModel, documents: list[Document], pieces_P: np.ndarray, ranks: Ranks | None = None
+) -> Iterator[dict[str, Any]]:
+    """What makes each document findable: its vector, with `ranks` by these."""
     vectors_NV = model.documents([document.whole for document in documents], "", pieces_P)
     for document, vector_1V in zip(documents, vectors_NV, strict=True):
-        yield {FIELD: to_features(vector_1V, f"document '{document.id}'")}
+        owner = f"document '{document.id}'"
+        features = to_ranked_features(vector_1V, owner, ranks) if ranks else to_features(vector_1V, owner)
+        yield {FIELD: features} if features else {}  # a sparse_vector that is empty is refused
 
 
 def _chunks(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
@@ -137,19 +142,6 @@ def _chunks(model: ServedModel, documents: list[Document], pieces_P: np.ndarray)
     for document, of in zip(documents, texts, strict=True):
         owner = f"document '{document.id}'"
         yield {CHUNKS: [{"text": text, FIELD: to_features(next(vectors), owner)} for text in of]}
-
-
-def _ranked(model: ServedModel) -> Callable[..., Iterator[dict[str, Any]]]:
-    """As `_features`, by rank."""
-    ranks = ranks_of(model)
-
-    def encoded(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
-        vectors_NV = model.documents([document.whole for document in documents], "", pieces_P)
-        for document, vector_1V in zip(documents, vectors_NV, strict=True):
-            features = to_ranked_features(vector_1V, f"document '{document.id}'", ranks)
-            yield {FIELD: features} if features else {}  # a sparse_vector field that is empty is refused
-
-    return encoded
 
 
 def _source(document: Document, encoded: dict[str, Any]) -> tuple[str, dict[str, Any]]:

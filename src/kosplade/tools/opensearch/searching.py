@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
-from kosplade.export.hybrid_requests import hybrid_query, normalization_pipeline
+from kosplade.export.hybrid_requests import DEPTH, hybrid_query, normalization_pipeline
 from kosplade.export.seismic import ranks_of
 from kosplade.retrieval.beir import Document
 from kosplade.retrieval.encoding import used_pieces
@@ -71,7 +71,8 @@ def request_body(query: dict[str, Any], size: int, source: list[str]) -> dict[st
 
 def with_bm25(body: dict[str, Any], text: str, weight: float) -> dict[str, Any]:
     """The search together with BM25 over title and text; `weight` is the share of the dot products."""
-    return body | {"query": hybrid_query(body["query"], text), "search_pipeline": normalization_pipeline(weight)}
+    query = hybrid_query(body["query"], text, max(DEPTH, body["size"]))
+    return body | {"query": query, "search_pipeline": normalization_pipeline(weight)}
 
 
 def search_index(
