@@ -52,8 +52,10 @@ def test_a_text_that_is_not_listed_takes_its_queries_with_it(tmp_path):
     found = read_queries(tmp_path, TEXTS, SPLITS, are_all_listed=False)["train"]
     assert [query.passages for query in found] == [("a", "b"), ("a",)]
     write(tmp_path, {"wider": [only_there]})
+    assert read_queries(tmp_path, TEXTS, SPLITS, are_all_listed=False)["wider"] == []
+    write(tmp_path, {"test": [only_there]})
     said = message(read_queries, tmp_path, TEXTS, SPLITS, are_all_listed=False)
-    assert "no query of the split wider is answered by the listed texts" in said
+    assert "no query of the split test is answered by the listed texts" in said
 
 
 @pytest.mark.parametrize(

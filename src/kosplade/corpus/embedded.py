@@ -79,6 +79,7 @@ def prepare_embedded(
     judged = {
         split: [(query.text, texts[i], query.kind) for query in asked[split] for i in query.passages]
         for split in HELD_OUT
+        if asked[split]
     }
     return write_beir(target, judged, (passage.text for passage in kept)), held
 

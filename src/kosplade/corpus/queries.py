@@ -34,7 +34,8 @@ def read_queries(
     `texts` maps passage ids to their text, `splits` to the split of their document. Raises UserError with file and line
     for a field of another shape, a repeated query, a query that copies 30 characters of its passage or has no letter of
     Hangul (unless cross-lingual), a passage of another split; and with all ids for judged passages that are gone.
-    Unless `are_all_listed`, such passages are of texts that were left out: so are the queries that only they answer.
+    Unless `are_all_listed`, such passages are of texts that were left out: so are the queries that only they answer,
+    and `wider` may have none.
     """
     found: dict[str, list[Query]] = {}
     seen: dict[str, str] = {}
@@ -70,7 +71,7 @@ def read_queries(
             f"{' ...' if len(gone) > 20 else ''}. A change of data.max_passages, data.max_passage_chars, of the "
             "listed texts (data/sources.yaml) or of the cleaning drops or alters them; undo it, or judge these again."
         )
-    if empty := [split for split in HELD_OUT if not found[split]]:
+    if empty := [split for split in ("val", "test") if not found[split]]:
         raise UserError(f"{folder}: no query of the split {empty[0]} is answered by the listed texts. List another.")
     return found
 

@@ -1,1 +1,1 @@
-"""A client of OpenSearch: texts are encoded here, the server holds `rank_features` and needs no plugin."""
+"""A client of OpenSearch: texts are encoded here; plain search needs no plugin of the server."""
