@@ -32,6 +32,8 @@ def test_a_node_has_the_plugins_keeps_its_data_and_is_not_root():
         assert set(plugins) == {"analysis-nori"} | {
             f"opensearch-{n}" for n in ("job-scheduler", "knn", "ml", "neural-search")
         }
+        limits = ask(node.url, "/_nodes/settings?filter_path=**.watermark")
+        assert '"flood_stage":"500mb"' in limits  # of the disk: by the server's own, a share, a large one is soon full
         tokens = json.loads(ask(node.url, "/_analyze", {"analyzer": "nori", "text": "가곡역에서 결제를 취소했습니다"}))
         assert [one["token"] for one in tokens["tokens"]] == ["가곡", "역", "결제", "취소"]
         ask(node.url, "/docs/_doc?refresh", {"a": 1})

@@ -17,6 +17,8 @@ from kosplade.tools.opensearch_server.install import find_java, install
 
 READY = 180  # seconds: a start takes 20 on two free cores
 STOPPED = 30  # seconds: an end takes one
+# How much room the disk must have. The server's own limits are shares: at 90 % full, it creates no index.
+ROOM = {"low": "2gb", "high": "1gb", "flood_stage": "500mb"}
 
 
 class Node:
@@ -40,6 +42,7 @@ class Node:
             "transport__port": "0",
             "path__data": self.folder / "data",
             "path__logs": self.folder / "logs",
+            **{f"cluster__routing__allocation__disk__watermark__{name}": size for name, size in ROOM.items()},
         } | settings
         environment = {
             "PATH": os.environ["PATH"],
