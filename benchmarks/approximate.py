@@ -89,7 +89,7 @@ def ask(client: OpenSearch, queries_QV: csr_matrix, ranks: Ranks, **method: floa
 
 def main(options: argparse.Namespace) -> None:
     """Encode, index, search with every setting, print the tables."""
-    model = load_export(options.model, max_query_length=64, max_document_length=options.length, batch_size=32)
+    model = load_export(options.model, max_query_length=64, max_document_length=options.length)
     collection = read_collection(options.beir, options.split)
     ranks, field = ranks_of(model), field_of(model)
     ceilings = field["method"]["parameters"]

@@ -103,7 +103,7 @@ def encoded(model: ServedModel, texts: list[str], pieces_P: np.ndarray, cache: P
 def main(options: argparse.Namespace) -> None:
     """Encode or load, search, print the table, write the JSON."""
     params = load_params()
-    model = load_export(options.model, max_query_length=64, max_document_length=LONG, batch_size=params.eval.batch_size)
+    model = load_export(options.model, max_query_length=64, max_document_length=LONG)
     model.encoder.to_fastest()
     qrels_lines = list(read_qrels(options.beir / "qrels/test.tsv"))
     every = joined(read_documents(options.beir / "corpus.jsonl"))

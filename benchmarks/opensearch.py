@@ -240,7 +240,7 @@ def main(options: argparse.Namespace) -> None:
     """Fill the indices, measure, print the table, write the JSON."""
     client = connect(options.url)
     collection = read_collection(options.beir, options.split)
-    model = load_export(options.model, max_query_length=64, max_document_length=options.length, batch_size=32)
+    model = load_export(options.model, max_query_length=64, max_document_length=options.length)
     documents_NV = encoded(model, collection, options.vectors)
     vectors_QV = model.inference_free(collection.queries)
     queries = [Asked(text, vectors_QV[row]) for row, text in enumerate(collection.queries)]

@@ -27,6 +27,7 @@ from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.results import format_table
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS
+from kosplade.tools.encode.inputs import find_sources
 from kosplade.tools.variants.loading import Variant, load_variant
 from kosplade.tools.variants.writing import write_variant
 
@@ -105,7 +106,7 @@ def compared(vectors_NV: csr_matrix, expected_NV: csr_matrix) -> dict[str, float
 
 def measure(name: str, folder: Path, collection: Collection, timed: int) -> tuple[dict[str, object], csr_matrix]:
     """The row of one variant so far, and its document vectors."""
-    variant = load_variant(folder, BATCH)
+    variant = load_variant(folder)
     documents_NV = variant.documents(collection.documents, f"{name}: documents")
     row: dict[str, object] = {
         "variant": name,
@@ -127,16 +128,15 @@ def main(options: argparse.Namespace) -> None:
         folders = {"export": options.model}
         for name, (source, kind, with_texts) in MADE.items():
             folders[name] = Path(place) / name.replace(", ", "-").replace(" ", "-")
-            print(
-                write_variant(folders[source or "export"], folders[name], kind, whole.documents if with_texts else ())
-            )
+            texts = find_sources([str(options.beir / "corpus.jsonl")]) if with_texts else ()
+            print(write_variant(folders[source or "export"], folders[name], kind, texts))
         rows, expected_NV = [], None
         for name, folder in folders.items():
             row, documents_NV = measure(name, folder, collection, options.timed)
             expected_NV = documents_NV if expected_NV is None else expected_NV
             rows.append(row | compared(documents_NV, expected_NV))
             print(row, file=sys.stderr, flush=True)
-    encoder = load_variant(options.model, BATCH).model.encoder
+    encoder = load_variant(options.model).model.encoder
     about = {
         "documents": len(collection.documents),
         "queries": len(collection.queries),

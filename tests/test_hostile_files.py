@@ -82,7 +82,7 @@ def test_a_model_of_somebody_else(tmp_path, mark, word_tokenizer, kind, monkeypa
     settings = load_params(ROOT / "params.yaml").teacher.model_copy(update={"name": str(folder)})
     assert message(pretrained_backbone, str(folder), None, 1).startswith(f"model.name '{folder}'")
     assert message(DenseEncoder, settings).startswith(f"teacher.name '{folder}' cannot be loaded: ")
-    lengths = {"max_query_length": 8, "max_document_length": 8, "batch_size": 1}
+    lengths = {"max_query_length": 8, "max_document_length": 8}
     assert message(load_export, folder, **lengths).startswith(f"{folder}: ")
     if kind == "code":
         assert message(load_tokenizer, folder).startswith(f"{folder}: ")

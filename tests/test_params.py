@@ -59,7 +59,7 @@ def test_every_leaf_has_a_comment_of_one_line():
     [
         ("train.learnig_rate", "train.learning_rate"),
         ("lambda_flop", "lambda_flops"),
-        ("batch_size", "train.batch_size"),  # eval and teacher have one, too
+        ("batch_size", "train.batch_size"),
         ("train.stopword_penalty", "'stopword_penalty'"),
         ("modle", "model"),
     ],

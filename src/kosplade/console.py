@@ -22,11 +22,8 @@ BACK = "Run the same command again; back to what is committed: make restore."
 LIGHTER = {
     "prepare": "Lower data.max_passages",
     "idf": "Lower machine.idf_batch_size or machine.idf_processes",
-    "teacher": "Lower teacher.batch_size",
     "verify": "Lower train.batch_size and raise train.gradient_accumulation_steps, or lower train.sampled_pieces",
     "train": "Lower train.batch_size and raise train.gradient_accumulation_steps, or lower train.sampled_pieces",
-    "baselines": "Lower teacher.batch_size",
-    "eval": "Lower eval.batch_size",
 }
 
 

@@ -81,7 +81,6 @@ class TeacherParams(_Group):
     query_prefix: str
     document_prefix: str
     max_length: Count
-    batch_size: Count
 
 
 class OccurrencesParams(_Group):
@@ -149,7 +148,6 @@ class VerifyParams(_Group):
 
 
 class EvalParams(_Group):
-    batch_size: Count
     depth: Annotated[int, Field(ge=100, lt=LARGEST)]  # for Recall@100
     sparsity_documents: Count
     bm25_k1: Positive

@@ -35,7 +35,7 @@ def test_judgements_are_those_of_the_documents_that_are_searched():
 @pytest.mark.parametrize(("section", "is_behind"), [("s0", False), ("s1", False), ("s2", False), ("s3", True)])
 def test_what_a_cut_document_has_lost(tmp_path, word_tokenizer, section, is_behind):
     write_tiny_export(tmp_path / "export", word_tokenizer)
-    model = load_export(tmp_path / "export", max_query_length=8, max_document_length=8, batch_size=1)
+    model = load_export(tmp_path / "export", max_query_length=8, max_document_length=8)
     assert max(CUT) == LONG
     _, of = judged(QRELS, joined(SECTIONS))
     assert behind([("", "q", section, 1)], of, model) == ({"q"} if is_behind else set())

@@ -99,7 +99,7 @@ def test_a_config_names_its_zip(export, stem, function):
 @pytest.mark.parametrize(("stem", "length"), [(DOCUMENT, 8), (QUERY, 6), (RANKS, 6)])
 def test_the_tokenizer_cuts_where_the_model_does(export, stem, length):
     tokenizer = Tokenizer.from_str(unzipped(export, stem)["tokenizer.json"].decode())
-    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=1)
+    model = load_export(export, max_query_length=6, max_document_length=8)
     side = "document" if stem == DOCUMENT else "query"
     assert tokenizer.encode(LONG).ids == model.pieces([LONG], side)[0]
     assert len(tokenizer.encode(LONG).ids) == length
@@ -130,7 +130,7 @@ def rank_table(export) -> dict[str, str]:
 
 
 def test_the_model_of_a_ranked_query_gives_what_the_client_sends(export, tmp_path):
-    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=1)
+    model = load_export(export, max_query_length=6, max_document_length=8)
     ranks, path = ranks_of(model), tmp_path / "model.pt"
     path.write_bytes(unzipped(export, RANKS)["rank_query_model.pt"])
     texts = ["w9 w5 w9 w7", "w7", "w39 w38"]
@@ -168,7 +168,7 @@ def hold(client, body, sources):
 @pytest.mark.full
 def test_an_index_of_the_server_scores_the_dot_product(export, client):
     """Documents as SparseEncodingTranslator names them, searched without the plugin."""
-    model = load_export(export, max_query_length=6, max_document_length=8, batch_size=4)
+    model = load_export(export, max_query_length=6, max_document_length=8)
     names, texts = piece_names(model.tokenizer), [f"w{i} w{i + 1} w5" for i in range(5, 25)]
     documents_NV = without(model.raw(texts, "document", ""), model.unserved_V)
     weights = [dict(zip((names[id_] for id_ in one.indices), one.data.tolist(), strict=True)) for one in documents_NV]

@@ -66,7 +66,7 @@ def served(node, tmp_path, word_tokenizer, monkeypatch):
         query=query,
         ranks=ranks,
         found=json.loads(answer[answer.index('{"took"') :]),
-        model=load_export(tmp_path / "export", batch_size=4, **LENGTHS),
+        model=load_export(tmp_path / "export", **LENGTHS),
     )
 
 

@@ -43,5 +43,5 @@ def test_vectors_go_there_and_back_but_for_pieces_without_a_rank():
 
 def test_the_ranks_of_a_model_are_those_of_what_it_serves(tmp_path, word_tokenizer):
     write_tiny_export(tmp_path / "export", word_tokenizer)
-    model = load_export(tmp_path / "export", max_query_length=8, max_document_length=8, batch_size=1)
+    model = load_export(tmp_path / "export", max_query_length=8, max_document_length=8)
     assert np.flatnonzero(ranks_of(model).rank_V < 0).tolist() == HIDDEN

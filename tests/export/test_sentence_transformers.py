@@ -62,7 +62,7 @@ def load(folder) -> LoadedEncoder:
 
 def served(folder):
     """Ours without what occurrences change: the library's modules know nothing of that."""
-    return replace(load_export(folder, batch_size=4, **LENGTHS), counting=Counting())
+    return replace(load_export(folder, **LENGTHS), counting=Counting())
 
 
 @pytest.mark.parametrize(("place", "way"), [("", "encoded"), (INFERENCE_FREE, "inference_free")])

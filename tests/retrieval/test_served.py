@@ -24,14 +24,14 @@ def export(tmp_path, word_tokenizer):
 
 
 def load(folder):
-    return load_export(folder, max_query_length=5, max_document_length=5, batch_size=2)
+    return load_export(folder, max_query_length=5, max_document_length=5)
 
 
 def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer):
     folder, encoder = export
     model = load(folder)
     whole_P = np.arange(40)
-    pooled_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5, batch_size=4).toarray()
+    pooled_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5).toarray()
     assert (pooled_NV[:, HIDDEN] > 0).any()
     pooled_NV[:, HIDDEN] = 0
     texts = word_tokenizer(TEXTS, max_length=5, truncation=True, padding=True, return_tensors="pt")

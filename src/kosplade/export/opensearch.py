@@ -64,9 +64,7 @@ def write_opensearch(
     the text of the queries. Lengths count special pieces. Raises UserError for a folder that is no export, is damaged
     or whose parts do not fit each other, and for a model that TorchScript cannot hold.
     """
-    model = load_export(
-        folder, max_query_length=max_query_length, max_document_length=max_document_length, batch_size=1
-    )
+    model = load_export(folder, max_query_length=max_query_length, max_document_length=max_document_length)
     if model.query_weight_V.max() > _MOST:
         raise UserError(f"{folder}/idf.json: a weight above {_MOST:.0f}, which OpenSearch refuses. {REMEDY}")
     sign = dot_sign(piece_strings(model.tokenizer))

@@ -9,22 +9,25 @@ import torch
 import torch.nn.functional as F
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor, nn
-from transformers import AutoModelForMaskedLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from kosplade.errors import UserError
 from kosplade.model.head import max_pool_head
 from kosplade.model.occurrences import Occurrences
-from kosplade.vocab.batching import padded_batches
+from kosplade.vocab.batching import padded_batches, split_by_tokens
 
-ROWS_AT_ONCE = 8  # of a batch on a CPU: fewer waste less on padding, more make better use of both cores
+TOKENS_AT_ONCE = 1024  # of a batch on a CPU: fewer waste less on padding, more make better use of the cores
 
 
 class SparseEncoder(nn.Module):
     """Any transformers masked-language model whose last step is a linear decoder over the vocabulary.
 
     `weights = log(1 + relu(max over positions of the MLM logits))` (SPLADE-max). The decoder is taken out of the model,
-    so that the logits are only ever computed in slices by `max_pool_head`.
+    so that the logits are only ever computed in slices by `max_pool_head`. `encode` computes in `dtype`; weights stay
+    float32.
     """
+
+    dtype = torch.float32
 
     def __init__(self, mlm: PreTrainedModel):
         super().__init__()
@@ -49,6 +52,11 @@ class SparseEncoder(nn.Module):
         return self.to("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
+    def config(self) -> PretrainedConfig:
+        """Of the transformers model."""
+        return self.mlm.config
+
+    @property
     def vocab_size(self) -> int:
         return self.decoder.weight.shape[0]
 
@@ -62,11 +70,12 @@ class SparseEncoder(nn.Module):
         weight_VD, bias_V = self.decoder.weight, self.decoder.bias
         if pieces_P is not None and len(pieces_P) < self.vocab_size:
             weight_VD, bias_V = F.embedding(pieces_P, weight_VD, sparse=self._row_gradients), bias_V[pieces_P]
-        order_B = attention_mask_BL.sum(1).argsort(stable=True)
+        lengths_B, order_B = attention_mask_BL.sum(1).sort(stable=True)
         # On a CPU padding costs as much as text, so texts of similar length go together; a GPU takes them all at once.
-        rows_at_once = ROWS_AT_ONCE if input_ids_BL.is_cpu else len(input_ids_BL)
+        tokens_at_once = TOKENS_AT_ONCE if input_ids_BL.is_cpu else input_ids_BL.numel()
         parts = []
-        for rows in order_B.split(rows_at_once):
+        for part in split_by_tokens(lengths_B.tolist(), tokens_at_once):
+            rows = order_B[part]
             is_used_L = attention_mask_BL[rows].any(0)
             ids_bl, mask_bl = input_ids_BL[rows][:, is_used_L], attention_mask_BL[rows][:, is_used_L]
             hidden_blD = self.mlm(input_ids=ids_bl, attention_mask=mask_bl).logits
@@ -88,7 +97,6 @@ class SparseEncoder(nn.Module):
         tokenizer: PreTrainedTokenizerBase,
         *,
         max_length: int,
-        batch_size: int,
         occurrences: Occurrences | None = None,
         pieces_P: Tensor | None = None,
         label: str = "encode",
@@ -103,12 +111,11 @@ class SparseEncoder(nn.Module):
         occurrences = None if occurrences is None else occurrences.to(device)
         columns = np.arange(self.vocab_size) if pieces_P is None else pieces_P.cpu().numpy()
         pieces_P = None if pieces_P is None else pieces_P.to(device)
-        batches = padded_batches(texts, tokenizer, max_length=max_length, batch_size=batch_size, label=label)
+        batches = padded_batches(texts, tokenizer, max_length=max_length, device=device, label=label)
         places, blocks = [], []
         self.eval()
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
             for rows, batch in batches:
-                batch = batch.to(device)
                 ids_BL, mask_BL = batch["input_ids"], batch["attention_mask"]
                 weights_BP = self(ids_BL, mask_BL, pieces_P).float()
                 if occurrences is not None:

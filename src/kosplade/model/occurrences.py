@@ -71,17 +71,20 @@ class Occurrences(nn.Module):
     def forward(self, weights_BP: Tensor, ids_BL: Tensor, mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
         """Weights [B, P] of documents from the pooled ones, in the same dtype; `pieces_P` as in `SparseEncoder`."""
         is_real_BL = mask_BL > 0
-        vocab = self.floor_V.size(0)
         same_BLL = (ids_BL.unsqueeze(2) == ids_BL.unsqueeze(1)) & is_real_BL.unsqueeze(1)
         tf_BL = same_BLL.sum(2).to(weights_BP.dtype)
         length_B1 = is_real_BL.sum(1, keepdim=True).to(weights_BP.dtype)
         norm_B1 = self.k1 * (1 - self.b + self.b * length_B1 / self.mean_length)
-        # One column more, for padding.
-        tf_BV = weights_BP.new_zeros([ids_BL.size(0), vocab + 1])
-        tf_BV.scatter_(1, torch.where(is_real_BL, ids_BL, vocab), tf_BL)
-        floor_P, served_P, tf_BP = self.floor_V, self.served_V, tf_BV[:, :vocab]
+        floor_P, served_P, pieces = self.floor_V, self.served_V, self.floor_V.size(0)
+        column_BL = ids_BL
         if pieces_P is not None:
-            floor_P, served_P, tf_BP = self.floor_V[pieces_P], self.served_V[pieces_P], tf_BV[:, pieces_P]
+            floor_P, served_P, pieces = self.floor_V[pieces_P], self.served_V[pieces_P], pieces_P.size(0)
+            column_V = torch.full_like(self.floor_V, pieces, dtype=torch.int64)
+            column_V[pieces_P] = torch.arange(pieces, device=pieces_P.device)
+            column_BL = column_V[ids_BL]
+        # One column more, for padding and for what is not asked for.
+        tf_BP = weights_BP.new_zeros([ids_BL.size(0), pieces + 1])
+        tf_BP = tf_BP.scatter_(1, torch.where(is_real_BL, column_BL, pieces), tf_BL)[:, :pieces]
         is_own_BP = tf_BP > 0
         is_short_BP = is_own_BP & (weights_BP < floor_P)
         kept_BP = torch.where(is_short_BP, floor_P.to(weights_BP.dtype), weights_BP)

@@ -45,11 +45,10 @@ class DenseEncoder:
     def _encode(self, texts: list[str], label: str) -> np.ndarray:
         """Vectors of texts in order, pooled as `teacher.pooling` says: `mean` over real positions, or `cls`."""
         settings = self.settings
-        sizes = {"max_length": settings.max_length, "batch_size": settings.batch_size}
+        shared = {"max_length": settings.max_length, "device": self.encoder.device, "label": label}
         vectors_ND = np.empty((len(texts), self.dimensions), dtype=np.float32)
         with torch.inference_mode():
-            for rows, batch in padded_batches(texts, self.tokenizer, label=label, **sizes):
-                batch = batch.to(self.encoder.device)
+            for rows, batch in padded_batches(texts, self.tokenizer, **shared):
                 hidden_BLD = self.encoder(batch["input_ids"], batch["attention_mask"]).last_hidden_state.float()
                 if settings.pooling == "cls":
                     pooled_BD = hidden_BLD[:, 0]

@@ -25,18 +25,24 @@ def read_numbered(path: Path, required: tuple[str, ...] = ()) -> Iterator[tuple[
         with Path(path).open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield number, _parse_line(line, f"{path}:{number}", required)
+                    yield number, parse_line(line, f"{path}:{number}", required)
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}). Put a file there.") from None
 
 
-def _parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
+def parse_line(line: bytes, place: str, required: tuple[str, ...]) -> dict:
+    """The object of one line at `place`, as `read_numbered` describes it."""
     try:
         record = parse_json(line.decode("utf-8-sig"))
     except ValueError as error:
         raise UserError(f"{place}: not valid JSON ({error}). Repair or remove the line.") from None
     if not isinstance(record, dict):
         raise UserError(f"{place}: a JSON object is expected, not {type(record).__name__}. Repair or remove the line.")
+    return check_record(record, place, required)
+
+
+def check_record(record: dict, place: str, required: tuple[str, ...]) -> dict:
+    """The same of an object that is no line of JSON; its texts are normalised in place."""
     for key, value in record.items():
         if isinstance(value, str):
             if has_half_character(value):

@@ -35,7 +35,6 @@ class ServedModel:
     unserved_V: np.ndarray
     max_query_length: int
     max_document_length: int
-    batch_size: int
     counting: Counting = field(default_factory=Counting)
     hybrid_weight: float = EVEN
 
@@ -58,7 +57,6 @@ class ServedModel:
             texts,
             self.tokenizer,
             max_length=self._length(side),
-            batch_size=self.batch_size,
             occurrences=self.occurrences if side == "document" else None,
             pieces_P=None if pieces_P is None else torch.from_numpy(pieces_P),
             label=label,
@@ -77,9 +75,30 @@ class ServedModel:
         """By each of WAYS. Scores need only those pieces (`pieces_P`) that a document has."""
         return {"inference_free": self.inference_free(texts), "encoded": self.encoded(texts, label, pieces_P)}
 
-    def documents(self, texts: list[str], label: str, pieces_P: np.ndarray) -> csr_matrix:
-        """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids)."""
-        return without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
+    def documents(self, texts: list[str], label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
+        """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids).
+
+        Without these at the document's own pieces and `expandable_P`, so that it does not matter what else is encoded.
+        """
+        if pieces_P is not None:
+            return without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
+        own_NV = inference_free(self.pieces(texts, "document"), np.float32(~self.unserved_V))
+        vectors_NV = self.documents(texts, label, np.union1d(self.expandable_P, own_NV.indices))
+        is_other_V = np.ones(len(self.unserved_V), dtype=np.float32)
+        is_other_V[self.expandable_P] = 0
+        others_NV = vectors_NV.multiply(is_other_V).tocsr()
+        return vectors_NV - others_NV + others_NV.multiply(own_NV)
+
+    @cached_property
+    def expandable_P(self) -> np.ndarray:
+        """Sorted ids of the served pieces that a text may get without holding them: Hangul, and counted ones.
+
+        A piece that no text held when IDF was counted has the largest; where all weigh the same (V24), any may.
+        """
+        is_counted_V = self.query_weight_V < self.query_weight_V.max()
+        if (is_counted_V == self.unserved_V).all():
+            return np.flatnonzero(~self.unserved_V)
+        return np.flatnonzero((hangul_mask(self.tokenizer) | is_counted_V) & ~self.unserved_V)
 
     def reachable(self, documents: list[str], queries: list[str]) -> np.ndarray:
         """Sorted ids of the pieces that texts are worth encoding on: all of Hangul, and those that occur in one.
@@ -95,7 +114,7 @@ class ServedModel:
         return self.max_query_length if side == "query" else self.max_document_length
 
 
-def load_export(folder: Path, *, max_query_length: int, max_document_length: int, batch_size: int) -> ServedModel:
+def load_export(folder: Path, *, max_query_length: int, max_document_length: int) -> ServedModel:
     """A folder that the stage `convert` wrote: what is not served is in its decoder's bias already.
 
     Raises UserError for a folder that is none or is damaged, and for a tokenizer or idf.json of another vocabulary.
@@ -130,7 +149,6 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         unserved_V=query_weight_V == 0,  # every served piece weighs something: no IDF is 0
         max_query_length=max_query_length,
         max_document_length=max_document_length,
-        batch_size=batch_size,
         counting=read_counting(folder, remedy),
         hybrid_weight=_hybrid_weight(folder, remedy),
     )
@@ -164,4 +182,4 @@ def check_length(model: ServedModel, length: int, name: str) -> None:
         raise UserError(
             f"{name} is {length}; {special} are special pieces, so nothing of a text is left. Raise {name}."
         )
-    lengths.check_length(model.encoder.mlm.config, length, name)
+    lengths.check_length(model.encoder.config, length, name)

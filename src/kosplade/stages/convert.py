@@ -42,7 +42,7 @@ def body(params: Params) -> str:
     )
     texts = read_collection(PREPARED, "val").documents[:CHECKED_TEXTS]
     length = params.model.max_document_length
-    raw_NV = encoder.encode(texts, tokenizer, max_length=length, batch_size=CHECKED_TEXTS, label="convert: encode")
+    raw_NV = encoder.encode(texts, tokenizer, max_length=length, label="convert: encode")
     expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
     folder = export_folder(params.version)
     with replacing(folder) as target:

@@ -51,7 +51,6 @@ def trained_model(params: Params) -> tuple[ServedModel, Tables]:
         unserved_V=unserved_V.numpy(),
         max_query_length=params.model.max_query_length,
         max_document_length=params.model.max_document_length,
-        batch_size=params.eval.batch_size,
         counting=served_counting(params, tables),
     )
     return model, tables

@@ -1,24 +1,38 @@
-"""Texts as padded batches of token ids."""
+"""Texts as padded batches of token ids: as many tokens as a device handles well, however long the texts are."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from tqdm import tqdm
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
+BATCH_TOKENS = {"cpu": 4096, "cuda": 16_384}  # of a batch: its states and its vectors of a vocabulary fit any memory
+
 
 def padded_batches(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int, batch_size: int, label: str
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int, device: torch.device, label: str
 ) -> Iterator[tuple[np.ndarray, BatchEncoding]]:
     """Yield the rows (int64 [B], places in `texts`) and the padded tensors of each batch, cut to `max_length` pieces.
 
-    The shortest texts come first and the longest last, so that texts of similar length share a batch. `label` names
-    the progress bar.
+    The shortest texts come first and the longest last, so that texts of similar length share a batch; each lies on
+    `device` and holds that one's BATCH_TOKENS at most, padding included. `label` names the progress bar, "" hides it.
     """
     encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
     order = np.argsort([len(ids) for ids in encoded], kind="stable")
-    with tqdm(total=len(order), desc=label, unit="text", mininterval=1) as bar:
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            yield rows, tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt")
+    with tqdm(total=len(order), desc=label, unit="text", mininterval=1, disable=not label) as bar:
+        for part in split_by_tokens([len(encoded[i]) for i in order], BATCH_TOKENS[device.type]):
+            rows = order[part]
+            yield rows, tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
             bar.update(len(rows))
+
+
+def split_by_tokens(lengths: Sequence[int], most: int) -> Iterator[slice]:
+    """Consecutive ranges of texts with rising `lengths`: `most` tokens each, padding included, or one text."""
+    start = 0
+    for stop, length in enumerate(lengths):
+        if stop > start and (stop + 1 - start) * length > most:
+            yield slice(start, stop)
+            start = stop
+    if len(lengths):
+        yield slice(start, len(lengths))

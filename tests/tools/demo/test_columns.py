@@ -28,7 +28,7 @@ def test_a_column_finds_what_the_export_finds(loaded, exports, name, way):
         "max_query_length": PARAMS.model.max_query_length,
         "max_document_length": PARAMS.model.max_document_length,
     }
-    served = load_export(exports[name], **lengths, batch_size=8)
+    served = load_export(exports[name], **lengths)
     documents_NV = served.documents(TEXTS, "", served.reachable(TEXTS, ASKED))
     queries_QV = served.inference_free(ASKED) if way == "inference_free" else served.encoded(ASKED, "")
     expected = to_run(ASKED, loaded.corpus.main.document_ids, *search(queries_QV, documents_NV, 10))

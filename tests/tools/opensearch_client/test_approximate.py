@@ -26,6 +26,7 @@ from kosplade.tools.opensearch.approximate import (
 from kosplade.tools.opensearch.features import to_features
 from kosplade.tools.opensearch.mapping import FIELD, index_body
 from kosplade.tools.opensearch.searching import request_body, sparse_query
+from kosplade.tools.opensearch.texts import read_documents
 
 PIECES = 250_002
 STEP = 1 / 64  # with a ceiling of 255 steps a byte holds each weight exactly, and Lucene's 9 bits do
@@ -125,7 +126,7 @@ def test_the_client_indexes_searches_and_explains_by_ranks(server, client, plugi
     mappings = client.indices.get_mapping(index=INDEX)[INDEX]["mappings"]
     assert mappings["_meta"]["kosplade"]["kind"] == "approximate"
     assert mappings["properties"][FIELD]["type"] == "sparse_vector"
-    ranks = ranks_of(load_export(export, max_query_length=8, max_document_length=8, batch_size=1))
+    ranks = ranks_of(load_export(export, max_query_length=8, max_document_length=8))
     query = {"neural_sparse": {FIELD: {"query_tokens": {str(ranks.rank_V[9]): 1.0}}}}
     assert "d0" in [hit["_id"] for hit in client.search(index=INDEX, body={"query": query, "size": 30})["hits"]["hits"]]
     run("search", server, export, "--query", "w9 w5", "--top", 5, "--explain")
@@ -157,21 +158,21 @@ def test_documents_without_a_ranked_piece_are_held_too(server, client, plugin, e
 def test_words_that_would_be_lost_are_refused_with_what_to_do(tmp_path, word_tokenizer, monkeypatch):
     monkeypatch.setattr(seismic, "MOST", 20)
     write_tiny_export(tmp_path / "export", word_tokenizer)
-    model = load_export(tmp_path / "export", max_query_length=64, max_document_length=64, batch_size=1)
+    model = load_export(tmp_path / "export", max_query_length=64, max_document_length=64)
     ranks = ranks_of(model)
     assert np.flatnonzero(ranks.rank_V >= 0).tolist() == [5, 6, *range(8, 26)]  # the lightest
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text(json.dumps({"_id": "a", "text": "w20 w20 w25"}) + "\n")
-    assert check_ranks(model, ranks, tmp_path, corpus, 1) == 0
+    assert check_ranks(model, ranks, tmp_path, read_documents(corpus), 1, str(corpus)) == 0
     corpus.write_text(corpus.read_text() + json.dumps({"_id": "b", "text": "w39 w7 w25"}) + "\n")
     with pytest.raises(UserError, match=r"corpus.jsonl: 35.8% of its words, .* --kind pruned --texts .*corpus.jsonl$"):
-        check_ranks(model, ranks, tmp_path, corpus, 2)
+        check_ranks(model, ranks, tmp_path, read_documents(corpus), 2, str(corpus))
     uncounted = replace(model, query_weight_V=np.minimum(model.query_weight_V, np.float32(2)))
     with pytest.raises(UserError, match="--kind recounted"):
-        check_ranks(uncounted, ranks_of(uncounted), tmp_path, corpus, 2)
+        check_ranks(uncounted, ranks_of(uncounted), tmp_path, read_documents(corpus), 2, str(corpus))
     monkeypatch.setattr(approximate, "MOST_LOST", 0.36)
     lost = WEIGHT_V[39] / (2 * WEIGHT_V[25] + WEIGHT_V[20] + WEIGHT_V[39])
-    assert check_ranks(model, ranks, tmp_path, corpus, 2) == pytest.approx(lost.item())
+    assert check_ranks(model, ranks, tmp_path, read_documents(corpus), 2, str(corpus)) == pytest.approx(lost.item())
 
 
 def test_a_server_without_the_field_is_one_line():

@@ -11,7 +11,7 @@ from tools.opensearch_client.conftest import INDEX, fails, run, write_corpus
 from kosplade.retrieval.search import to_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch import indexing
+from kosplade.tools.opensearch import feeding
 from kosplade.tools.opensearch.chunks import CHUNK_LENGTH, encode_chunks, search_chunks, split
 from kosplade.tools.opensearch.features import kept_weights
 from kosplade.tools.opensearch.texts import read_documents
@@ -41,9 +41,9 @@ def test_scores_are_those_of_the_best_chunk(server, client, export, long_corpus,
     encoded = ["--encoded"] if way == "encoded" else []
     run("search", server, export, "--queries", queries, "--output", output, "--top", 12, *encoded)
 
-    model = load_export(export, max_query_length=64, max_document_length=12, batch_size=32)
+    model = load_export(export, max_query_length=64, max_document_length=12)
     documents = list(read_documents(long_corpus))
-    texts, chunks_CV = encode_chunks(model, documents, "test", np.flatnonzero(~model.unserved_V))
+    texts, chunks_CV = encode_chunks(model, documents, "test")
     assert len(texts[0]) == 1
     assert len(texts[-1]) > 9
     chunks_CV = csr_matrix((kept_weights(chunks_CV.data), chunks_CV.indices, chunks_CV.indptr), shape=chunks_CV.shape)
@@ -93,7 +93,7 @@ def test_what_stands_at_the_end_is_found_and_shown(server, literal, tmp_path, ca
 def test_an_interrupted_run_goes_on_and_changed_documents_are_split_again(
     server, client, export, long_corpus, monkeypatch, capsys
 ):
-    monkeypatch.setattr(indexing, "CHUNKED_BATCH", 8)
+    monkeypatch.setattr(feeding, "CHUNKED_BATCH", 8)
     server.bulk_faults = [None, None, *["drop"] * 10]
     fails("no answer", "index", server, export, "--documents", long_corpus, "--chunk", *LENGTH)
     server.bulk_faults, server.bulks = [], []

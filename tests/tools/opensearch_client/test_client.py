@@ -12,7 +12,7 @@ from kosplade.errors import UserError
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch import connection, indexing
+from kosplade.tools.opensearch import connection, feeding
 from kosplade.tools.opensearch.features import kept_weights
 
 pytestmark = pytest.mark.full
@@ -29,9 +29,9 @@ def test_ranking_is_that_of_exact_search(server, export, corpus, tmp_path, way, 
     encoded = ["--encoded"] if way == "encoded" else []
     run("search", server, export, "--queries", queries, "--output", output, "--top", 12, *encoded)
 
-    model = load_export(export, max_query_length=64, max_document_length=512, batch_size=32)
+    model = load_export(export, max_query_length=64, max_document_length=512)
     texts = [f"w9\n{text}" if i % 3 == 0 else text for i, text in enumerate(DOCUMENTS)]
-    documents_NV = model.documents(texts, "test", np.flatnonzero(~model.unserved_V))
+    documents_NV = model.documents(texts, "test")
     assert documents_NV.nnz > 100
     documents_NV = csr_matrix(
         (kept_weights(documents_NV.data), documents_NV.indices, documents_NV.indptr), shape=documents_NV.shape
@@ -62,7 +62,7 @@ def test_what_is_printed(server, export, corpus, capsys):
 
 
 def test_a_dropped_connection_leaves_the_rest_for_the_next_run(server, export, corpus, monkeypatch, capsys):
-    monkeypatch.setattr(indexing, "BATCH", 8)
+    monkeypatch.setattr(feeding, "BATCH", 8)
     server.bulk_faults = [None, "drop", None, *["drop"] * 10]
     with pytest.raises(UserError, match=r"no answer \(.*run the same command again"):
         run("index", server, export, "--documents", corpus)
@@ -150,7 +150,7 @@ def test_an_index_that_is_deleted_meanwhile(server, client, export, corpus, monk
         client.indices.delete(index=INDEX)
         return forward()
 
-    monkeypatch.setattr(indexing, "BATCH", 8)
+    monkeypatch.setattr(feeding, "BATCH", 8)
     server.faults = [None, None, None, delete]  # mapping, creation and two batches looked up
     fails(f"index '{INDEX}' cannot be read: it was deleted meanwhile", "index", server, export, "--documents", corpus)
     assert not client.indices.exists(index=INDEX)

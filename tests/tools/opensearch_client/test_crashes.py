@@ -14,7 +14,7 @@ from own_node import own_node
 from tools.opensearch_client.conftest import INDEX, fails, run, write_corpus
 
 from kosplade.retrieval.trec import read_run
-from kosplade.tools.opensearch import connection, indexing
+from kosplade.tools.opensearch import connection, feeding
 
 pytestmark = pytest.mark.full
 COUNT = 900
@@ -35,7 +35,7 @@ def opensearch(node):
 
 @pytest.fixture
 def many(tmp_path, monkeypatch):
-    monkeypatch.setattr(indexing, "BATCH", 60)
+    monkeypatch.setattr(feeding, "BATCH", 60)
     return write_corpus(tmp_path / "many.jsonl", [f"w{5 + i % 35} w{5 + i * 7 % 33}" for i in range(COUNT)])
 
 

@@ -45,7 +45,7 @@ def test_scores_and_order(plugins, server, client, export, corpus, queries, tmp_
     for query_id, scores in expected.items():
         assert list(found[query_id].values()) == pytest.approx(list(scores.values()), abs=2e-3)
         assert found[query_id] != read_run(out["sparse"])[query_id]
-    model = load_export(export, max_query_length=16, max_document_length=16, batch_size=1)
+    model = load_export(export, max_query_length=16, max_document_length=16)
     sparse = sparse_query(model.inference_free(QUERIES)[0])
     body = {"query": hybrid_query(sparse, QUERIES[0]), "search_pipeline": rrf_pipeline()}
     ranks = client.search(index=INDEX, body=body)["hits"]["hits"]

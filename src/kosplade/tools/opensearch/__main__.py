@@ -1,6 +1,7 @@
 """Index and search an OpenSearch: `python -m kosplade.tools.opensearch index|search --help`."""
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,19 @@ from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import DEPTH
 from kosplade.export.seismic import field_of, ranks_of
 from kosplade.records.text import has_half_character
-from kosplade.retrieval.served import ServedModel, check_length, load_export
+from kosplade.retrieval.beir import Document
+from kosplade.retrieval.served import ServedModel, check_length
 from kosplade.retrieval.trec import write_run
+from kosplade.tools.encode.shards import Folder
 from kosplade.tools.opensearch.approximate import check_ranks
 from kosplade.tools.opensearch.chunks import CHUNK_LENGTH
 from kosplade.tools.opensearch.connection import connect, server_errors, shown
+from kosplade.tools.opensearch.feeding import batches_of_texts, batches_of_vectors
 from kosplade.tools.opensearch.indexing import index_documents, prepare_index
 from kosplade.tools.opensearch.mapping import fingerprint
 from kosplade.tools.opensearch.searching import (
     check_index,
+    check_scores,
     encode_queries,
     format_hit,
     format_pieces,
@@ -30,11 +35,11 @@ from kosplade.tools.opensearch.searching import (
     search_index,
     with_bm25,
 )
-from kosplade.tools.opensearch.texts import count_documents, read_queries
+from kosplade.tools.opensearch.texts import count_documents, read_documents, read_queries
 from kosplade.tools.options import make_place, positive
+from kosplade.tools.variants.loading import load_any
 
 DOCUMENT_LENGTH = 512
-_ENCODED_AT_ONCE = 32
 
 
 def main(arguments: list[str]) -> None:
@@ -50,23 +55,45 @@ def main(arguments: list[str]) -> None:
 def index(options: argparse.Namespace) -> None:
     """Create the index where it is missing, and bring the documents into it."""
     client = connect(options.url)
-    count = count_documents(options.documents)  # before an index is created, or an old one deleted
-    kind = options.kind
-    length = options.max_document_length or (CHUNK_LENGTH if kind == "chunked" else DOCUMENT_LENGTH)
-    model = _load(options.model, length, "--max-document-length")
-    model_id = fingerprint(options.model)
-    field = None
+    kind, model_id = options.kind, fingerprint(options.model)
+    if options.vectors:  # all is checked before an index is created, or an old one deleted
+        place, count, length = options.vectors, *_check_vectors(options.vectors, model_id)
+        model = _load(options.model, length, "--max-document-length") if kind == "approximate" else None
+    else:
+        place, count = options.documents, count_documents(options.documents)
+        length = options.max_document_length or (CHUNK_LENGTH if kind == "chunked" else DOCUMENT_LENGTH)
+        model = _load(options.model, length, "--max-document-length")
+    field = ranks = None
     if kind == "approximate":
-        field = field_of(model)
-        lost = check_ranks(model, ranks_of(model), options.model, options.documents, count)
+        field, ranks = field_of(model), ranks_of(model)
+        documents = _vector_documents(place) if options.vectors else read_documents(place)
+        lost = check_ranks(model, ranks, options.model, documents, count, str(place))
         say("opensearch", f"{lost:.2%} of the words of the documents, by weight, are pieces without a rank")
     done = prepare_index(client, options.index, model_id, length, kind, recreate=options.recreate, field=field)
     say("opensearch", f"{shown(options.url)}: index '{options.index}' {done}")
-    indexed = index_documents(client, options.index, model, model_id, options.documents, count, kind)
+    found = batches_of_vectors(Folder(place), ranks) if options.vectors else batches_of_texts(model, place, kind)
+    indexed = index_documents(client, options.index, model_id, length, kind, found, count, options.clients or 1)
     say(
         "opensearch",
         f"{indexed.sent} documents indexed, {indexed.present} were there; the index holds {indexed.total}",
     )
+    if options.vectors and kind == "exact":
+        checked = check_scores(client, options.index, Folder(place))
+        say("opensearch", f"{checked} of them were searched for: the scores are the dot products")
+
+
+def _check_vectors(place: str, model: str) -> tuple[int, int]:
+    """How many documents a folder of shards holds, and their longest length in pieces."""
+    manifest = Folder(place).check_complete()
+    if manifest["model"] != model:
+        raise UserError(f"--vectors: {place} was encoded by another model. Name that with --model, or encode again.")
+    if not manifest["documents"]:
+        raise UserError(f"--vectors: {place} holds no documents. Encode some: python -m kosplade.tools.encode")
+    return manifest["documents"], manifest["max_document_length"]
+
+
+def _vector_documents(place: str) -> Iterator[Document]:
+    return (document for encoded in Folder(place).read() for document in encoded.documents)
 
 
 def search(options: argparse.Namespace) -> None:
@@ -108,7 +135,7 @@ def search(options: argparse.Namespace) -> None:
 
 def _load(folder: Path, length: int, option: str) -> ServedModel:
     """The model, of which a command encodes one side only: `length` holds for both."""
-    model = load_export(folder, max_query_length=length, max_document_length=length, batch_size=_ENCODED_AT_ONCE)
+    model = load_any(folder, max_query_length=length, max_document_length=length)
     check_length(model, length, option)
     model.encoder.to_fastest()
     return model
@@ -124,7 +151,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
     one = commands.add_parser("index", parents=[shared], help="encode documents and index them; may be repeated")
     one.set_defaults(command=index)
-    one.add_argument("--documents", type=Path, required=True, metavar="JSONL", help="_id, text, title if there is one")
+    what = one.add_mutually_exclusive_group(required=True)
+    what.add_argument("--documents", type=Path, metavar="JSONL", help="_id, text, title if there is one")
+    what.add_argument("--vectors", metavar="PLACE", help="documents that kosplade.tools.encode encoded, or their URI")
+    one.add_argument("--clients", type=positive, metavar="N", help="with --vectors: bulk requests at once (default: 1)")
     one.add_argument("--recreate", action="store_true", help="delete an index of another model or mapping first")
     kind = one.add_mutually_exclusive_group()
     kind.set_defaults(kind="exact")
@@ -165,6 +195,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command is search and (options.queries is None) != (options.output is None):
         other.error("--queries and --output belong together")
+    if options.command is index and options.documents and options.clients:
+        one.error("--clients needs --vectors")
+    if options.command is index and options.vectors and (options.kind == "chunked" or options.max_document_length):
+        one.error("--vectors are of whole documents, as long as they were encoded")
     if options.command is search and options.queries is not None and options.explain:
         other.error("--explain needs --query")
     return options

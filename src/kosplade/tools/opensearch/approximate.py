@@ -12,24 +12,27 @@ from tqdm import tqdm
 
 from kosplade.errors import UserError
 from kosplade.export.seismic import MOST, Ranks, method_parameters
+from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch.features import to_boosts, to_features
-from kosplade.tools.opensearch.texts import batches, read_documents
+from kosplade.tools.opensearch.texts import batches
 
 MOST_LOST = 0.01  # of the weight of documents' own pieces
 _AT_ONCE = 256
 
 
-def check_ranks(model: ServedModel, ranks: Ranks, folder: Path, path: Path, count: int) -> float:
+def check_ranks(
+    model: ServedModel, ranks: Ranks, folder: Path, documents: Iterator[Document], count: int, place: str
+) -> float:
     """The share of the IDF of the documents' own pieces that stands at pieces without a rank.
 
     UserError where it is more than MOST_LOST: such an index would not know words of its documents. `folder` is the
-    model's, `count` what `count_documents` found at `path`.
+    model's; `count` documents come from `place`.
     """
     total = lost = 0.0
     weight_V = np.where(ranks.rank_V < 0, model.query_weight_V, 0)
     with tqdm(total=count, desc="look for pieces without a rank", unit="document", mininterval=1) as bar:
-        for batch in batches(read_documents(path), _AT_ONCE):
+        for batch in batches(documents, _AT_ONCE):
             for ids in model.pieces([document.whole for document in batch], "document"):
                 own = np.unique(ids)
                 total += model.query_weight_V[own].sum()
@@ -40,9 +43,9 @@ def check_ranks(model: ServedModel, ranks: Ranks, folder: Path, path: Path, coun
         is_full = model.query_weight_V[ranks.piece_R[-1]] < model.query_weight_V.max()  # with pieces that were counted
         kind = "pruned" if is_full else "recounted"
         raise UserError(
-            f"{path}: {share:.1%} of its words, by weight, are pieces beyond the {MOST:,} that --approximate can hold. "
-            f"Make a model for these texts: python -m kosplade.tools.variants {folder} OUTPUT --kind {kind} --texts "
-            f"{path}"
+            f"{place}: {share:.1%} of its words, by weight, are pieces beyond the {MOST:,} that --approximate can "
+            f"hold. Make a model for these texts: python -m kosplade.tools.variants {folder} OUTPUT --kind {kind} "
+            f"--texts {place}"
         )
     return share
 

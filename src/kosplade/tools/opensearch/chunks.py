@@ -59,12 +59,10 @@ def split(documents: Sequence[Document], tokenizer: PreTrainedTokenizerBase, max
     ]
 
 
-def encode_chunks(
-    model: ServedModel, documents: Sequence[Document], label: str, pieces_P: np.ndarray
-) -> tuple[list[list[str]], csr_matrix]:
+def encode_chunks(model: ServedModel, documents: Sequence[Document], label: str) -> tuple[list[list[str]], csr_matrix]:
     """The chunks of each document, and the served vectors of all of them one below the other, CSR [C, V]."""
     texts = split(documents, model.tokenizer, model.max_document_length)
-    return texts, model.documents([text for of in texts for text in of], label, pieces_P)
+    return texts, model.documents([text for of in texts for text in of], label)
 
 
 def search_chunks(

@@ -1,29 +1,24 @@
-"""Documents into an index: encoded here, sent in bulk, and only those that are not there yet."""
+"""Documents into an index: sent in bulk, and only those that are not there yet."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from opensearchpy import NotFoundError, OpenSearch, RequestError, TransportError
 from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
 from kosplade.errors import UserError
-from kosplade.export.seismic import Ranks, ranks_of
 from kosplade.retrieval.beir import Document
-from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch import connection
-from kosplade.tools.opensearch.approximate import sparse_vector_errors, to_ranked_features
-from kosplade.tools.opensearch.chunks import encode_chunks
-from kosplade.tools.opensearch.features import to_features
-from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, HASH, check_ours, difference, index_body
-from kosplade.tools.opensearch.texts import batches, read_documents, sha256
+from kosplade.tools.opensearch.approximate import sparse_vector_errors
+from kosplade.tools.opensearch.feeding import Batch
+from kosplade.tools.opensearch.mapping import HASH, check_ours, difference, index_body
 
-BATCH = 256  # documents encoded, looked up and sent together: what an interruption costs
-CHUNKED_BATCH = 32  # the same where they are split: each is several texts to encode
+Result = TypeVar("Result")
 _MOST_BYTES = 10 << 20  # of a bulk request
 
 
@@ -87,65 +82,81 @@ def prepare_index(
 
 
 def index_documents(
-    client: OpenSearch, index: str, model: ServedModel, fingerprint: str, path: Path, count: int, kind: str
+    client: OpenSearch,
+    index: str,
+    model: str,
+    max_document_length: int,
+    kind: str,
+    batches: Iterable[Batch],
+    count: int,
+    clients: int = 1,
 ) -> Indexed:
-    """Bring every document of a JSONL file into the index; what is there with the same text is not encoded again.
+    """Bring every document of `batches` into the index; what is there with the same text is not asked for its fields.
 
-    `count` is what `count_documents` found in the file, `kind` that of the index. UserError: a document that the server
-    refuses, an index that was changed meanwhile.
+    `count` is how many there are, `clients` how many bulk requests are under way at once; the rest as in
+    `prepare_index`. UserError: a document that the server refuses, an index that was changed meanwhile.
     """
-    ranks = ranks_of(model) if kind == "approximate" else None
-    encoded = _chunks if kind == "chunked" else partial(_features, ranks=ranks)
-    served_P = np.flatnonzero(~model.unserved_V)
     sent = 0
     with tqdm(total=count, desc=f"index {index}", unit="document", mininterval=1) as bar:
-        for batch in batches(read_documents(path), CHUNKED_BATCH if kind == "chunked" else BATCH):
-            missing = _missing(client, index, batch)
-            if missing:
-                _send(client, index, list(map(_source, missing, encoded(model, missing, served_P))), sent)
-            sent += len(missing)
-            bar.update(len(batch))
+        # `sent` is for messages: what it is when a batch begins.
+        bring = lambda batch: _bring(client, index, batch, sent)  # noqa: E731
+        for missing, seen in _in_parallel(bring, batches, clients):
+            sent += missing
+            bar.update(seen)
     # A server makes an index out of nothing for documents whose index someone deletes: numbers, not rank_features.
-    if differs := difference(open_mappings(client, index), fingerprint, model.max_document_length, kind):
+    if differs := difference(open_mappings(client, index), model, max_document_length, kind):
         raise UserError(f"index '{index}' is now {differs}: it was changed meanwhile. Index again with --recreate.")
     client.indices.refresh(index=index)
     total = client.count(index=index)["count"]
     if total < count:
-        raise UserError(f"index '{index}' holds {total} documents of {count}: some were deleted. Index again.")
+        raise UserError(
+            f"index '{index}' holds {total} documents of {count}: some were deleted, or an _id occurs twice. "
+            "Index again."
+        )
     return Indexed(sent, count - sent, total)
 
 
-def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[Document]:
-    """Those that the index does not hold with the same text. UserError if it is gone: a bulk request would make one."""
+def _in_parallel(work: Callable[[Batch], Result], batches: Iterable[Batch], clients: int) -> Iterator[Result]:
+    """Results in order, `clients` at a time; few batches wait, however many come."""
+    if clients == 1:  # an interruption is heard at once
+        yield from map(work, batches)
+        return
+    with ThreadPoolExecutor(clients) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(work, batch))
+                if len(waiting) > 2 * clients - 2:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _bring(client: OpenSearch, index: str, batch: Batch, before: int) -> tuple[int, int]:
+    """Send what is missing of a batch; return how many these are, and how many the batch holds."""
+    numbers = _missing(client, index, batch.documents)
+    if numbers:
+        fields = zip(numbers, batch.fields(numbers), strict=True)
+        _send(client, index, [_source(batch.documents[number], of) for number, of in fields], before)
+    return len(numbers), len(batch.documents)
+
+
+def _missing(client: OpenSearch, index: str, batch: list[Document]) -> list[int]:
+    """Numbers of those that the index does not hold with the same text.
+
+    UserError if it is gone: a bulk request would make one.
+    """
     answer = client.mget(index=index, body={"ids": [document.id for document in batch]}, _source_includes=[HASH])
     if any("error" in one for one in answer["docs"]):
         raise UserError(f"index '{index}' cannot be read: it was deleted meanwhile, or is closed. Index again.")
     held = {one["_id"]: one["_source"].get(HASH) for one in answer["docs"] if one.get("found")}
-    return [document for document in batch if held.get(document.id) != sha256(document)]
-
-
-def _features(
-    model: ServedModel, documents: list[Document], pieces_P: np.ndarray, ranks: Ranks | None = None
-) -> Iterator[dict[str, Any]]:
-    """What makes each document findable: its vector, with `ranks` by these."""
-    vectors_NV = model.documents([document.whole for document in documents], "", pieces_P)
-    for document, vector_1V in zip(documents, vectors_NV, strict=True):
-        owner = f"document '{document.id}'"
-        features = to_ranked_features(vector_1V, owner, ranks) if ranks else to_features(vector_1V, owner)
-        yield {FIELD: features} if features else {}  # a sparse_vector that is empty is refused
-
-
-def _chunks(model: ServedModel, documents: list[Document], pieces_P: np.ndarray) -> Iterator[dict[str, Any]]:
-    """The same of documents that are split: texts and vectors of their chunks."""
-    texts, vectors_CV = encode_chunks(model, documents, "", pieces_P)
-    vectors = iter(vectors_CV)
-    for document, of in zip(documents, texts, strict=True):
-        owner = f"document '{document.id}'"
-        yield {CHUNKS: [{"text": text, FIELD: to_features(next(vectors), owner)} for text in of]}
+    return [number for number, document in enumerate(batch) if held.get(document.id) != document.sha256]
 
 
 def _source(document: Document, encoded: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    shown = {"title": document.title, "text": document.text, HASH: sha256(document)}
+    shown = {"title": document.title, "text": document.text, HASH: document.sha256}
     return document.id, shown | encoded
 
 

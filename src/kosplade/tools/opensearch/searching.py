@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import DEPTH, hybrid_query, normalization_pipeline
 from kosplade.export.seismic import ranks_of
 from kosplade.retrieval.beir import Document
-from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.served import ServedModel
+from kosplade.tools.encode.shards import Folder
 from kosplade.tools.opensearch.approximate import approximate_query
-from kosplade.tools.opensearch.features import to_boosts
+from kosplade.tools.opensearch.features import kept_weights, to_boosts
 from kosplade.tools.opensearch.indexing import open_mappings
 from kosplade.tools.opensearch.mapping import CHUNKS, FIELD, difference
 
+CHECKED, CHECKED_PIECES = 16, 100  # documents that `check_scores` asks for, by as many pieces
 _SHOWN = 100  # characters of a document
 
 
@@ -100,6 +102,32 @@ def search_index(
         ) from None
 
 
+def check_scores(client: OpenSearch, index: str, folder: Folder) -> int:
+    """Search for some documents of an exact index by their own heaviest pieces; return how many.
+
+    UserError unless the score of each is the dot product of the weights in `folder`, as an index keeps them.
+    """
+    checked = 0
+    for encoded in islice(folder.read(), CHECKED):  # the first document with a vector of each shard
+        number = int(np.argmax(np.diff(encoded.vectors_NV.indptr) > 0)) if encoded.vectors_NV.nnz else None
+        if number is None:
+            continue
+        vector_1V, id_ = encoded.vectors_NV[number], encoded.documents[number].id
+        heaviest = np.argsort(-vector_1V.data)[:CHECKED_PIECES]
+        weights, pieces = vector_1V.data[heaviest], vector_1V.indices[heaviest]
+        query = sparse_query(csr_matrix((weights, pieces, [0, len(pieces)]), shape=vector_1V.shape))
+        only = {"bool": {"must": query, "filter": {"ids": {"values": [id_]}}}}
+        hits = search_index(client, index, request_body(only, 1, []))
+        score, expected = hits[0]["_score"] if hits else 0.0, float(weights @ kept_weights(weights))
+        if not np.isclose(score, expected, rtol=1e-4):
+            raise UserError(
+                f"index '{index}': document '{id_}' scores {score:g} where the dot product is {expected:g}. "
+                "If its _id occurs twice, repair the inputs and encode again; else index with --recreate."
+            )
+        checked += 1
+    return checked
+
+
 def format_hit(rank: int, hit: dict[str, Any]) -> str:
     """One line: rank, score, id, the first characters of title and text."""
     source = hit["_source"]
@@ -118,7 +146,7 @@ def format_pieces(model: ServedModel, query_1V: csr_matrix, hit: dict[str, Any])
         [best] = hit["inner_hits"][CHUNKS]["hits"]["hits"]
         text = best["_source"]["text"]
         chunk = f"     chunk {best['_nested']['offset'] + 1}: {' '.join(text.split())[:_SHOWN]}\n"
-    document_1V = model.documents([text], "", used_pieces(query_1V))
+    document_1V = model.documents([text], "")
     pieces = contributions(query_1V.astype(np.float32), document_1V, model.tokenizer)
     listed = ", ".join(f"{p['piece']} {p['query_weight']:.2f}*{p['document_weight']:.2f}" for p in pieces)
     return f"{chunk}     {listed}"

@@ -1,6 +1,5 @@
 """Documents to index, in the order of a JSONL file, and queries to search with."""
 
-import hashlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -26,16 +25,16 @@ def count_documents(path: Path) -> int:
 def read_documents(path: Path) -> Iterator[Document]:
     """Stream as `kosplade.retrieval.beir.read_documents` does; UserError also for an id that is too long."""
     for document in beir.read_documents(path):
-        if len(document.id.encode()) > _LONGEST_ID:
-            raise UserError(
-                f"{document.place}: an _id of more than {_LONGEST_ID} bytes, which OpenSearch refuses. Shorten it."
-            )
+        check_id(document)
         yield document
 
 
-def sha256(document: Document) -> str:
-    """Of title and text, told apart by a byte that neither holds as such."""
-    return hashlib.sha256(f"{document.title}\0{document.text}".encode()).hexdigest()
+def check_id(document: Document) -> None:
+    """UserError for an id that is too long."""
+    if len(document.id.encode()) > _LONGEST_ID:
+        raise UserError(
+            f"{document.place}: an _id of more than {_LONGEST_ID} bytes, which OpenSearch refuses. Shorten it."
+        )
 
 
 def batches(documents: Iterator[Document], size: int) -> Iterator[list[Document]]:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kosplade.console import run_command
-from kosplade.retrieval.beir import read_documents
+from kosplade.tools.encode.inputs import find_sources
 from kosplade.tools.variants.writing import KINDS, write_variant
 
 
@@ -15,13 +15,18 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("output", type=Path, metavar="OUTPUT", help="a new folder, or a variant to replace")
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument(
-        "--texts", type=Path, metavar="JSONL", help="recounted: what to count; pruned: of Latin words its pieces stay"
+        "--texts",
+        nargs="+",
+        default=[],
+        metavar="PLACE",
+        help="recounted: what to count; pruned: of Latin words its pieces stay; as --input of kosplade.tools.encode",
     )
+    parser.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="recounted: count on Ray")
     options = parser.parse_args(arguments)
     if options.texts and options.kind not in ("pruned", "recounted"):
         parser.error("--texts is for --kind pruned and recounted; make that first, then the other kind of it")
-    texts = [document.whole for document in read_documents(options.texts)] if options.texts else []
-    print(write_variant(options.model, options.output, options.kind, texts))
+    texts = find_sources(options.texts)
+    print(write_variant(options.model, options.output, options.kind, texts, options.ray))
 
 
 if __name__ == "__main__":

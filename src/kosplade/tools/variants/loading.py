@@ -10,11 +10,11 @@ from kosplade.errors import UserError
 from kosplade.files import read_json
 from kosplade.retrieval.encoding import without
 from kosplade.retrieval.served import ServedModel, load_export, read_counting
-from kosplade.tools.variants.onnx import FILE, OnnxEncoder
 from kosplade.vocab.pieces import piece_strings
 from kosplade.vocab.tokenizer import load_tokenizer
 
 ABOUT = "variant.json"
+FILE = "model.onnx"
 LENGTHS = "sentence_bert_config.json"
 REMEDY = "Write it with: python -m kosplade.tools.variants"
 
@@ -40,7 +40,7 @@ class Variant:
         return csr_matrix((vectors_Nv.data, self.pieces_v[vectors_Nv.indices], vectors_Nv.indptr), shape=shape)
 
 
-def load_variant(folder: Path, batch_size: int) -> Variant:
+def load_variant(folder: Path) -> Variant:
     """An export or a variant, with the lengths that it was exported with. Raises UserError for any other folder."""
     if not (folder / LENGTHS).is_file():
         raise UserError(f"{folder}: neither an export nor a variant of one (no {LENGTHS}). Run: make convert-v25-hf")
@@ -52,15 +52,20 @@ def load_variant(folder: Path, batch_size: int) -> Variant:
         pieces, vocab_size = about["pieces"], about["vocabulary"]
     except (KeyError, TypeError):
         raise UserError(f"{folder}: {LENGTHS} or {ABOUT} lacks a field. {REMEDY}") from None
-    load = _load_onnx if (folder / FILE).exists() else load_export
-    model = load(folder, batch_size=batch_size, **shared)
+    model = load_any(folder, **shared)
     size = model.encoder.vocab_size
     return Variant(model, np.arange(size) if pieces is None else np.array(pieces), vocab_size or size)
 
 
-def _load_onnx(folder: Path, **shared: int) -> ServedModel:
+def load_any(folder: Path, *, max_query_length: int, max_document_length: int) -> ServedModel:
+    """An export, or a variant of one with the ids of its own vocabulary; UserError as `load_export`."""
+    lengths = {"max_query_length": max_query_length, "max_document_length": max_document_length}
+    if not (folder / FILE).exists():
+        return load_export(folder, **lengths)
+    from kosplade.tools.variants.onnx_encoder import OnnxEncoder  # onnxruntime takes a while
+
     tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
     query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
-    encoder = OnnxEncoder(folder / FILE, len(query_weight_V))
+    encoder = OnnxEncoder(folder, len(query_weight_V))
     counting = read_counting(folder, REMEDY)
-    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, counting=counting, **shared)
+    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, counting=counting, **lengths)

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import onnxruntime
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
-from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.model.head import without_padding
 
-FILE = "model.onnx"
 PIECES_AT_ONCE = 1 << 13  # a slice of the logits of 32 texts of 128 pieces is 128 MiB, those of all pieces 4 GiB
 
 
@@ -74,30 +71,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
-
-
-class OnnxEncoder(SparseEncoder):
-    """A SparseEncoder whose forward is onnxruntime's, on CPU, with as many threads as torch.
-
-    Raises UserError for a file that onnxruntime cannot load.
-    """
-
-    def __init__(self, file: Path, vocab_size: int):
-        nn.Module.__init__(self)
-        # No weights: it only says how many pieces there are, and that they are on a CPU.
-        self.decoder = nn.Module()
-        self.decoder.weight = torch.empty(vocab_size, 0)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's have no common class
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"{file}: onnxruntime cannot load it ({reason}). Write the variant again.") from None
-
-    def forward(self, input_ids_BL: Tensor, attention_mask_BL: Tensor, pieces_P: Tensor | None = None) -> Tensor:
-        """Weights as in SparseEncoder; all pieces are computed, `pieces_P` only selects."""
-        inputs = {"input_ids": input_ids_BL.numpy(), "attention_mask": attention_mask_BL.numpy()}
-        weights_BV = torch.from_numpy(self._session.run(None, inputs)[0])
-        return weights_BV if pieces_P is None else weights_BV[:, pieces_P]

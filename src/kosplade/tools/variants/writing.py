@@ -12,10 +12,12 @@ from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.files import replacing, write_json
 from kosplade.retrieval.served import ServedModel
+from kosplade.tools.encode.counting import count_sources, read_texts
+from kosplade.tools.encode.inputs import Source
 from kosplade.tools.options import refuse_outs
-from kosplade.tools.recounting import recounted_weights
-from kosplade.tools.variants.loading import ABOUT, LENGTHS, load_variant
-from kosplade.tools.variants.onnx import FILE, write_int8, write_onnx
+from kosplade.tools.recounting import weights_of
+from kosplade.tools.variants.loading import ABOUT, FILE, LENGTHS, load_variant
+from kosplade.tools.variants.onnx import write_int8, write_onnx
 from kosplade.tools.variants.pruned import kept_pieces, write_pruned
 from kosplade.vocab.pieces import piece_strings
 
@@ -25,13 +27,14 @@ MODEL = ("config.json", "model*.safetensors*", "tokenizer*.json")
 BESIDE = ("config.json", "idf.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
 
 
-def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = ()) -> str:
+def write_variant(source: Path, output: Path, kind: str, texts: Sequence[Source] = (), ray: str | None = None) -> str:
     """Write one of KINDS of the export `source` to `output`; return the line to print.
 
-    `texts` are for pruned (see `kept_pieces`) and recounted. Raises UserError where recounted has none, where `output`
-    is anything but a variant or lies in an out of the pipeline, and for a source that is no export, or a variant of a
-    kind that this one is not made of. What tells figures or tables of another IDF, the card and `opensearch/`, is left
-    out of pruned and recounted.
+    `texts` are for pruned (see `kept_pieces`) and recounted, which counts them on `ray` (see `count_sources`). What
+    tells figures or tables of another IDF, the card and `opensearch/`, is left out of these two.
+
+    Raises UserError where recounted has no texts, where `output` is anything but a variant or lies in an out of the
+    pipeline, and for a source that is no export, or a variant of a kind that this one is not made of.
     """
     if kind == "recounted" and not texts:
         raise UserError("recounted counts the pieces of texts. Name some: --texts corpus.jsonl")
@@ -43,11 +46,11 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
     again = f"{source} is a variant already. Start from the exported folder."
     if (source / FILE).exists():
         raise UserError(again)
-    variant = load_variant(source, batch_size=1)
+    variant = load_variant(source)
     model, size = variant.model, variant.vocab_size
     if kind == "pruned" and len(variant.pieces_v) < size:
         raise UserError(again)
-    pieces_v = kept_pieces(model.tokenizer, texts) if kind == "pruned" else variant.pieces_v
+    pieces_v = kept_pieces(model.tokenizer, _read(texts)) if kind == "pruned" else variant.pieces_v
     with replacing(output) as target:
         target.mkdir()
         if kind in ENGINES:
@@ -57,10 +60,18 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[str] = 
             _write_tables(model, write_pruned(model, pieces_v, target), model.query_weight_V[pieces_v], target)
         else:
             _copy(source, MODEL, target)
-            _write_tables(model, model.tokenizer, recounted_weights(model, texts, "recounted: pieces"), target)
+            _write_tables(model, model.tokenizer, weights_of(model, count_sources(texts, source, ray)), target)
         pieces = pieces_v.tolist() if len(pieces_v) < size else None
         write_json(target / ABOUT, {"kind": kind, "vocabulary": size, "pieces": pieces})
     return f"{output}: {kind}, {len(pieces_v)} of {size} pieces"
+
+
+def _read(sources: Sequence[Source]) -> list[str]:
+    rejected: list[str] = []
+    texts = [text for source in sources for text in read_texts(source, rejected)]
+    if rejected:
+        raise UserError(rejected[0])
+    return texts
 
 
 def _copy(source: Path, patterns: Sequence[str], target: Path) -> None:
