@@ -16,7 +16,9 @@ from kosplade.model.head import max_pool_head
 from kosplade.model.occurrences import Occurrences
 from kosplade.vocab.batching import padded_batches, split_by_tokens
 
-TOKENS_AT_ONCE = 1024  # of a batch on a CPU: fewer waste less on padding, more make better use of the cores
+# Of a batch on a CPU: fewer waste less on padding, more make better use of the cores. A training takes as many texts,
+# however short: it is as fast, and in other groups sums would end otherwise and the committed training differ.
+TOKENS_AT_ONCE, TRAINED_AT_ONCE = 1024, 8
 
 
 class SparseEncoder(nn.Module):
@@ -72,10 +74,14 @@ class SparseEncoder(nn.Module):
             weight_VD, bias_V = F.embedding(pieces_P, weight_VD, sparse=self._row_gradients), bias_V[pieces_P]
         lengths_B, order_B = attention_mask_BL.sum(1).sort(stable=True)
         # On a CPU padding costs as much as text, so texts of similar length go together; a GPU takes them all at once.
-        tokens_at_once = TOKENS_AT_ONCE if input_ids_BL.is_cpu else input_ids_BL.numel()
+        if not input_ids_BL.is_cpu:
+            groups = [order_B]
+        elif torch.is_grad_enabled():
+            groups = order_B.split(TRAINED_AT_ONCE)
+        else:
+            groups = [order_B[part] for part in split_by_tokens(lengths_B.tolist(), TOKENS_AT_ONCE)]
         parts = []
-        for part in split_by_tokens(lengths_B.tolist(), tokens_at_once):
-            rows = order_B[part]
+        for rows in groups:
             is_used_L = attention_mask_BL[rows].any(0)
             ids_bl, mask_bl = input_ids_BL[rows][:, is_used_L], attention_mask_BL[rows][:, is_used_L]
             hidden_blD = self.mlm(input_ids=ids_bl, attention_mask=mask_bl).logits

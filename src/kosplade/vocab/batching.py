@@ -11,17 +11,28 @@ BATCH_TOKENS = {"cpu": 4096, "cuda": 16_384}  # of a batch: its states and its v
 
 
 def padded_batches(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, max_length: int, device: torch.device, label: str
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int,
+    device: torch.device,
+    texts_at_once: int | None = None,
+    label: str,
 ) -> Iterator[tuple[np.ndarray, BatchEncoding]]:
     """Yield the rows (int64 [B], places in `texts`) and the padded tensors of each batch, cut to `max_length` pieces.
 
     The shortest texts come first and the longest last, so that texts of similar length share a batch; each lies on
-    `device` and holds that one's BATCH_TOKENS at most, padding included. `label` names the progress bar, "" hides it.
+    `device` and holds `texts_at_once`, or of that device's BATCH_TOKENS as many as fit, padding included. `label` names
+    the progress bar, "" hides it.
     """
     encoded = tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
     order = np.argsort([len(ids) for ids in encoded], kind="stable")
     with tqdm(total=len(order), desc=label, unit="text", mininterval=1, disable=not label) as bar:
-        for part in split_by_tokens([len(encoded[i]) for i in order], BATCH_TOKENS[device.type]):
+        if texts_at_once:
+            parts = (slice(start, start + texts_at_once) for start in range(0, len(order), texts_at_once))
+        else:
+            parts = split_by_tokens([len(encoded[i]) for i in order], BATCH_TOKENS[device.type])
+        for part in parts:
             rows = order[part]
             yield rows, tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
             bar.update(len(rows))
