@@ -32,7 +32,7 @@ def canonical(name: str) -> str:
 
 def test_every_requirement_is_pinned_once_as_the_constraints_have_it():
     lines = [line for text in REQUIREMENTS.values() for line in text.splitlines() if line and not line.startswith("#")]
-    found = [re.match(r"([\w.-]+)==([\w.]+)(\s|$)", line).groups()[:2] for line in lines]
+    found = [re.match(r"([\w.-]+)(?:\[\w+\])?==([\w.]+)(?:\s|$)", line).groups() for line in lines]
     names = [name for name, _ in found]
     assert sorted(set(names)) == sorted(names)
     pins = {canonical(name): pinned for name, pinned in PINS.items()}
