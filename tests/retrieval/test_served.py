@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,21 @@ def test_pieces_are_cut_and_special_ones_left_out(export):
 def test_reachable_pieces_are_those_of_documents_and_queries(export):
     model = load(export[0])
     assert model.reachable(["w9 w2", "w11"], ["w20", "w5"]).tolist() == [5, 9, 11, 20]
+
+
+def test_a_document_has_its_own_pieces_and_those_whose_idf_was_counted(export):
+    model = load(export[0])  # of w39 the IDF is the largest: no text that was counted holds it
+    assert model.expandable_P.tolist() == [i for i in range(5, 39) if i != 7]
+    texts = ["w5 w6", "w39 w8", "w7"]
+    whole_NV = model.documents(texts, "", np.arange(40)).toarray()
+    assert (whole_NV[:, 39] > 0).all()
+    expected_NV = whole_NV.copy()
+    expected_NV[[0, 2], 39] = 0
+    np.testing.assert_allclose(model.documents(texts, "").toarray(), expected_NV, atol=1e-5)
+    for text, expected_V in zip(texts, expected_NV, strict=True):
+        np.testing.assert_allclose(model.documents([text], "").toarray()[0], expected_V, atol=1e-5)
+    even = replace(model, query_weight_V=np.float32(model.query_weight_V > 0))
+    assert even.expandable_P.tolist() == [*model.expandable_P, 39]
 
 
 def test_an_idf_of_another_vocabulary(export):

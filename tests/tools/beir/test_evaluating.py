@@ -9,8 +9,10 @@ from tiny_export import write_tiny_export
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.pretrained.dense import DenseEncoder
+from kosplade.retrieval.served import ServedModel
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.beir.__main__ import main
+from kosplade.tools.encode.__main__ import main as encode
 
 CASE = Path(__file__).parents[2] / "cases/beir_self"
 FILE = "안내 - 240130(보도자료) 100%.pdf - 1"
@@ -55,6 +57,25 @@ def test_without_the_dense_baseline_nothing_dense_is_encoded(export, tmp_path, m
     assert {query_id: list(of) for query_id, of in hybrid.items()} == {
         query_id: list(of) for query_id, of in bm25.items()
     }
+
+
+def test_vectors_that_were_encoded_before_give_the_same_figures(export, tmp_path, monkeypatch):
+    # Both on the same pieces: few of 40 occur in this collection, and an index holds others, too.
+    monkeypatch.setattr(ServedModel, "reachable", lambda self, *_: self.expandable_P)
+    vectors = tmp_path / "vectors"
+    arguments = ["--model", export, "--input", CASE / "corpus.jsonl", "--output", vectors, "--max-document-length", 32]
+    encode(list(map(str, arguments)))
+    for name, options in (("here", ()), ("before", ("--vectors", vectors))):
+        run(export, tmp_path / name, "--no-dense", *options)
+    here, before = figures(tmp_path / "here"), figures(tmp_path / "before")
+    assert before.pop("speed")["export.encoded"]["documents_a_second"] is None
+    here.pop("speed")
+    assert before == here
+    with pytest.raises(UserError, match=r"holds documents of 32 pieces\. Name that with --max-document-length"):
+        run(export, tmp_path / "out", "--vectors", vectors, "--max-document-length", 16)
+    (export / "idf.json").write_text((export / "idf.json").read_text() + " ")
+    with pytest.raises(UserError, match="was encoded by another model"):
+        run(export, tmp_path / "out", "--vectors", vectors)
 
 
 @pytest.mark.full

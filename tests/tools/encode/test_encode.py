@@ -145,6 +145,8 @@ def test_what_is_wrong_with_the_model_is_said_first(export, inputs, tmp_path):
     with pytest.raises(UserError, match="not an exported model"):
         encode(tmp_path / "none", inputs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    with pytest.raises(UserError, match="is in an out of the pipeline, where DVC deletes it"):
+        encode(export, inputs, "outputs/train_v25/vectors")
 
 
 def test_a_variant_in_onnx_encodes_too(export, inputs, tmp_path):

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from kosplade.console import run_command, say
-from kosplade.tools.options import positive
+from kosplade.tools.options import positive, refuse_outs
 
 LINES = 4096  # of a shard: a minute of a CPU, what an interruption costs
 
@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> None:
     from kosplade.tools.encode.shards import Folder, about
     from kosplade.tools.opensearch.mapping import fingerprint
 
+    if "://" not in options.output:
+        refuse_outs(Path(options.output), "--output")
     sources = find_sources(options.input)
     recipe = Recipe(options.model.resolve(), options.max_document_length, options.dtype)
     vocabulary = len(recipe.load().unserved_V)  # says what is wrong with the model before a cluster starts
