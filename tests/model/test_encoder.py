@@ -6,7 +6,7 @@ from tiny_models import tiny_config
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from kosplade.model import SparseEncoder
-from kosplade.model import encoder as encoder_file
+from kosplade.model.encoder import TRAINED_AT_ONCE
 
 LENGTHS = [5, 12, 3, 9, 12, 4, 7, 3, 11, 6, 8]
 PIECES_P = torch.tensor([5, 9, 30])
@@ -34,10 +34,9 @@ def batch(request) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("pieces_P", [None, PIECES_P])
-def test_weights_and_gradients_are_those_of_each_text_alone(encoder, batch, pieces_P, monkeypatch):
-    monkeypatch.setattr(encoder_file, "TOKENS_AT_ONCE", 24)
+def test_weights_and_gradients_are_those_of_each_text_alone(encoder, batch, pieces_P):
     ids, mask = batch
-    assert len(ids) > encoder_file.TRAINED_AT_ONCE
+    assert len(ids) > TRAINED_AT_ONCE
     together = encoder(ids, mask, pieces_P)
     together.square().sum().backward()
     found = [parameter.grad.clone() for parameter in encoder.parameters() if parameter.grad is not None]
@@ -47,7 +46,7 @@ def test_weights_and_gradients_are_those_of_each_text_alone(encoder, batch, piec
     )
     alone.square().sum().backward()
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
-    with torch.inference_mode():  # in groups of as many tokens
+    with torch.inference_mode():  # all at once
         torch.testing.assert_close(encoder(ids, mask, pieces_P), alone, rtol=1e-4, atol=1e-5)
     expected = [parameter.grad for parameter in encoder.parameters() if parameter.grad is not None]
     for one, other in zip(found, expected, strict=True):

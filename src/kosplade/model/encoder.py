@@ -14,11 +14,11 @@ from transformers import AutoModelForMaskedLM, PretrainedConfig, PreTrainedModel
 from kosplade.errors import UserError
 from kosplade.model.head import max_pool_head
 from kosplade.model.occurrences import Occurrences
-from kosplade.vocab.batching import padded_batches, split_by_tokens
+from kosplade.vocab.batching import padded_batches
 
-# Of a batch on a CPU: fewer waste less on padding, more make better use of the cores. A training takes as many texts,
-# however short: it is as fast, and in other groups sums would end otherwise and the committed training differ.
-TOKENS_AT_ONCE, TRAINED_AT_ONCE = 1024, 8
+TRAINED_AT_ONCE = (
+    8  # texts of a training batch on a CPU: fewer waste less on padding, more make better use of the cores
+)
 
 
 class SparseEncoder(nn.Module):
@@ -72,14 +72,11 @@ class SparseEncoder(nn.Module):
         weight_VD, bias_V = self.decoder.weight, self.decoder.bias
         if pieces_P is not None and len(pieces_P) < self.vocab_size:
             weight_VD, bias_V = F.embedding(pieces_P, weight_VD, sparse=self._row_gradients), bias_V[pieces_P]
-        lengths_B, order_B = attention_mask_BL.sum(1).sort(stable=True)
-        # On a CPU padding costs as much as text, so texts of similar length go together; a GPU takes them all at once.
-        if not input_ids_BL.is_cpu:
-            groups = [order_B]
-        elif torch.is_grad_enabled():
-            groups = order_B.split(TRAINED_AT_ONCE)
-        else:
-            groups = [order_B[part] for part in split_by_tokens(lengths_B.tolist(), TOKENS_AT_ONCE)]
+        order_B = attention_mask_BL.sum(1).argsort(stable=True)
+        # On a CPU padding costs as much as text, so texts of similar length go together. A GPU takes a training batch at
+        # once, and what `encode` gives is alike already.
+        is_split = input_ids_BL.is_cpu and torch.is_grad_enabled()
+        groups = order_B.split(TRAINED_AT_ONCE if is_split else len(order_B))
         parts = []
         for rows in groups:
             is_used_L = attention_mask_BL[rows].any(0)

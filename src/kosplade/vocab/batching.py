@@ -7,7 +7,8 @@ import torch
 from tqdm import tqdm
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-BATCH_TOKENS = {"cpu": 4096, "cuda": 16_384}  # of a batch: its states and its vectors of a vocabulary fit any memory
+# Of a batch: few enough for a CPU's caches and for any GPU's memory, enough to keep the cores busy.
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
 
 
 def padded_batches(
@@ -31,14 +32,14 @@ def padded_batches(
         if texts_at_once:
             parts = (slice(start, start + texts_at_once) for start in range(0, len(order), texts_at_once))
         else:
-            parts = split_by_tokens([len(encoded[i]) for i in order], BATCH_TOKENS[device.type])
+            parts = _split_by_tokens([len(encoded[i]) for i in order], BATCH_TOKENS[device.type])
         for part in parts:
             rows = order[part]
             yield rows, tokenizer.pad({"input_ids": [encoded[i] for i in rows]}, return_tensors="pt").to(device)
             bar.update(len(rows))
 
 
-def split_by_tokens(lengths: Sequence[int], most: int) -> Iterator[slice]:
+def _split_by_tokens(lengths: Sequence[int], most: int) -> Iterator[slice]:
     """Consecutive ranges of texts with rising `lengths`: `most` tokens each, padding included, or one text."""
     start = 0
     for stop, length in enumerate(lengths):
