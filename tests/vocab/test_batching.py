@@ -16,6 +16,6 @@ def test_batches_hold_as_many_tokens_and_every_text_once(word_tokenizer, monkeyp
     rows = np.concatenate([rows for rows, _ in found])
     assert sorted(rows.tolist()) == list(range(8))
     lengths = [batch["attention_mask"].sum(1).tolist() for _, batch in found]
-    assert lengths == [[3, 3, 4, 4], [5], [10, 10], [12]]
+    assert lengths == [[3, 3, 4, 4], [5, 10], [10], [12]]
     by_texts = list(padded_batches(texts, word_tokenizer, texts_at_once=3, **shared))
     assert [len(rows) for rows, _ in by_texts] == [3, 3, 2]

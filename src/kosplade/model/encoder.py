@@ -16,9 +16,8 @@ from kosplade.model.head import max_pool_head
 from kosplade.model.occurrences import Occurrences
 from kosplade.vocab.batching import padded_batches
 
-TRAINED_AT_ONCE = (
-    8  # texts of a training batch on a CPU: fewer waste less on padding, more make better use of the cores
-)
+# Texts of a training batch on a CPU: fewer waste less on padding, more make better use of the cores.
+TRAINED_AT_ONCE = 8
 
 
 class SparseEncoder(nn.Module):
@@ -73,8 +72,8 @@ class SparseEncoder(nn.Module):
         if pieces_P is not None and len(pieces_P) < self.vocab_size:
             weight_VD, bias_V = F.embedding(pieces_P, weight_VD, sparse=self._row_gradients), bias_V[pieces_P]
         order_B = attention_mask_BL.sum(1).argsort(stable=True)
-        # On a CPU padding costs as much as text, so texts of similar length go together. A GPU takes a training batch at
-        # once, and what `encode` gives is alike already.
+        # On a CPU padding costs as much as text, so texts of similar length go together. A GPU takes a training batch
+        # at once, and what `encode` gives is alike already.
         is_split = input_ids_BL.is_cpu and torch.is_grad_enabled()
         groups = order_B.split(TRAINED_AT_ONCE if is_split else len(order_B))
         parts = []
