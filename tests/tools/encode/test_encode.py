@@ -108,17 +108,17 @@ def test_lines_that_are_no_documents_are_kept_or_end_it(export, tmp_path, capsys
 def test_another_model_option_or_input_needs_another_folder(export, inputs, tmp_path):
     encode(export, inputs / "docs.jsonl", tmp_path / "out")
     again = (export, inputs / "docs.jsonl", tmp_path / "out")
-    with pytest.raises(UserError, match=r"holds shards of another max_document_length .*Choose a new folder"):
+    with pytest.raises(UserError, match=r"was made with another 'max_document_length' .*Choose a new folder"):
         encode(*again, "--max-document-length", 16)
-    with pytest.raises(UserError, match="holds shards of another lines"):
+    with pytest.raises(UserError, match="was made with another 'lines'"):
         encode(*again, "--shard-lines", 5)
     written = (export / "idf.json").read_text()
     (export / "idf.json").write_text(json.dumps(json.loads(written) | {"w5": 7.0}))
-    with pytest.raises(UserError, match="holds shards of another model"):
+    with pytest.raises(UserError, match="was made with another 'model'"):
         encode(*again)
     (export / "idf.json").write_text(written)
     write_records(inputs / "docs.jsonl", RECORDS[:3])
-    with pytest.raises(UserError, match="holds shards of another inputs"):
+    with pytest.raises(UserError, match="was made with another 'inputs'"):
         encode(*again)
     with pytest.raises(UserError, match="holds other files"):
         encode(export, inputs, inputs)

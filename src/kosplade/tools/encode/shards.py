@@ -86,7 +86,7 @@ class Folder:
         for key, value in about.items():
             if held.get(key) != value:
                 raise UserError(
-                    f"--output: {self.place} holds shards of another {key} ({MANIFEST}). "
+                    f"--output: {self.place} was made with another '{key}' ({MANIFEST}). "
                     "Choose a new folder, or delete this one."
                 )
 
