@@ -1,7 +1,6 @@
 """The same work by actors of Ray: the same bytes, also where a node dies in the middle."""
 
 import threading
-import time
 
 import pytest
 from tools.encode.conftest import RECORDS, write_records
@@ -46,25 +45,26 @@ def test_a_node_that_dies_loses_nothing(export, inputs, tmp_path):
 
     encode(export, inputs, tmp_path / "here", "--shard-lines", 10)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    output, killed, is_over = tmp_path / "ray", [], threading.Event()
+    other = cluster.add_node(num_cpus=1)
+
+    def kill():
+        while len(list(output.glob("*.parquet"))) < 5:
+            if is_over.wait(0.01):
+                return
+        cluster.remove_node(other, allow_graceful=False)
+        killed.append(len(list(output.glob("*.parquet"))))
+
+    thread = threading.Thread(target=kill)
+    thread.start()
     try:
-        other = cluster.add_node(num_cpus=1)
-        killed = []
-
-        def kill():
-            while len(files(tmp_path / "ray")) < 5:
-                time.sleep(0.01)
-            cluster.remove_node(other, allow_graceful=False)
-            killed.append(len(files(tmp_path / "ray")))
-
-        (tmp_path / "ray").mkdir()
-        thread = threading.Thread(target=kill)
-        thread.start()
-        encode(export, inputs, tmp_path / "ray", "--shard-lines", 10, "--ray", cluster.address, "--actors", 2)
-        thread.join()
+        encode(export, inputs, output, "--shard-lines", 10, "--ray", cluster.address, "--actors", 2)
     finally:
+        is_over.set()
+        thread.join()
         cluster.shutdown()
     assert killed[0] < 90
-    assert files(tmp_path / "ray") == files(tmp_path / "here")
+    assert files(output) == files(tmp_path / "here")
 
 
 def test_a_cluster_that_is_not_there_is_one_line(export, inputs, tmp_path):
