@@ -1,12 +1,13 @@
 """An index out of shards that were encoded before: the same scores as of one that the client encodes itself."""
 
 import json
+import re
 
 import pytest
 from tools.opensearch_client.conftest import INDEX, fails, run
 
 from kosplade.tools.encode.__main__ import main as encode
-from kosplade.tools.encode.shards import Folder
+from kosplade.tools.encode.shards import Encoded, Folder
 from kosplade.tools.opensearch import feeding
 
 pytestmark = pytest.mark.full
@@ -61,7 +62,8 @@ def test_what_was_sent_before_an_interruption_is_not_sent_again(server, export, 
     capsys.readouterr()
     run("index", server, export, "--vectors", vectors, "--clients", clients)
     said = capsys.readouterr().out
-    assert "6 were there; the index holds 30" in said
+    there = re.search(r"(\d+) were there; the index holds 30", said)
+    assert int(there[1]) in ((6,) if clients == 1 else (5, 6))  # two batches of 3, or one of the last 2 of a shard
 
 
 def test_vectors_for_seismic(server, client, export, vectors, capsys):
@@ -91,8 +93,7 @@ def test_scores_that_are_not_the_dot_products_are_an_error(server, client, expor
 
     def scaled(self):
         for encoded in read(self):
-            encoded.vectors_NV.data *= 1.01
-            yield encoded
+            yield Encoded(encoded.documents, encoded.vectors_NV * 1.01)
 
     monkeypatch.setattr(Folder, "read", scaled)
     fails(r"document 'd0' scores .* where the dot product is", "index", server, export, "--vectors", vectors)
