@@ -31,7 +31,6 @@ from kosplade.tools.encode.inputs import find_sources
 from kosplade.tools.variants.loading import Variant, load_variant
 from kosplade.tools.variants.writing import write_variant
 
-BATCH = 32
 REPEATS = 3
 MARGIN = 1e-2  # of a logit's bound below 0: float32 rounds a sum of some 1,000 products by far less
 PRUNED, PRUNED_TEXTS = "pruned", "pruned, texts"

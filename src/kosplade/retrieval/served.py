@@ -150,7 +150,7 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         max_query_length=max_query_length,
         max_document_length=max_document_length,
         counting=read_counting(folder, remedy),
-        hybrid_weight=_hybrid_weight(folder, remedy),
+        hybrid_weight=read_hybrid_weight(folder, remedy),
     )
 
 
@@ -165,7 +165,8 @@ def read_counting(folder: Path, remedy: str) -> Counting:
     raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}")
 
 
-def _hybrid_weight(folder: Path, remedy: str) -> float:
+def read_hybrid_weight(folder: Path, remedy: str) -> float:
+    """The share of the model in a hybrid, as config.json of an export says; of another model, a half."""
     weight = read_json(folder / "config.json", remedy).get("hybrid_weight", EVEN)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
         raise UserError(f"{folder}/config.json: 'hybrid_weight' is no number from 0 to 1. {remedy}")

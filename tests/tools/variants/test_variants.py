@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 from sentence_transformers import SparseEncoder as LoadedEncoder
-from tiny_export import COUNTING, WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, HYBRID_WEIGHT, WEIGHT_V, write_tiny_export
 from tokenizers import Tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
@@ -178,6 +178,7 @@ def test_a_pruned_export_loads_in_sentence_transformers(pruned):
 
 def test_onnx_gives_our_vectors(tiny, tmp_path, monkeypatch):
     write_variant(tiny, tmp_path / "onnx", "onnx")
+    assert load_variant(tmp_path / "onnx").model.hybrid_weight == HYBRID_WEIGHT
     for tokens in (1, 30):  # padding, another batch and other lengths than the exported example's
         monkeypatch.setitem(BATCH_TOKENS, "cpu", tokens)
         ours, theirs = vectors(tiny, WORDS), vectors(tmp_path / "onnx", WORDS)

@@ -31,7 +31,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Shard:
-    """Lines `start` (from 1) and on of a source: documents, and {error, line} of what is none."""
+    """The `number`-th lot of lines of a source, from 0: documents, and {error, line} of what is none."""
 
     number: int
     documents: list[Document]

@@ -33,8 +33,8 @@ class Recipe:
         return model
 
 
-def encode_shard(model: ServedModel, folder: Folder, file: int, shard: Shard, label: str = "") -> None:
+def encode_shard(model: ServedModel, folder: Folder, file: int, shard: Shard) -> None:
     """Write the shard, of the input with the number `file`, with its vectors."""
     texts = [document.whole for document in shard.documents]
-    vectors_NV = model.documents(texts, label) if texts else csr_matrix((0, len(model.unserved_V)))
+    vectors_NV = model.documents(texts, "") if texts else csr_matrix((0, len(model.unserved_V)))
     folder.write(file, shard, vectors_NV)

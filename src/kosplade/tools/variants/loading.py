@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from kosplade.errors import UserError
 from kosplade.files import read_json
 from kosplade.retrieval.encoding import without
-from kosplade.retrieval.served import ServedModel, load_export, read_counting
+from kosplade.retrieval.served import ServedModel, load_export, read_counting, read_hybrid_weight
 from kosplade.vocab.pieces import piece_strings
 from kosplade.vocab.tokenizer import load_tokenizer
 
@@ -67,5 +67,5 @@ def load_any(folder: Path, *, max_query_length: int, max_document_length: int) -
     tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
     query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
     encoder = OnnxEncoder(folder, len(query_weight_V))
-    counting = read_counting(folder, REMEDY)
-    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, counting=counting, **lengths)
+    says = {"counting": read_counting(folder, REMEDY), "hybrid_weight": read_hybrid_weight(folder, REMEDY)}
+    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, **says, **lengths)
