@@ -97,11 +97,14 @@ def test_a_full_queue_is_waited_out(server, node, client, export, corpus, monkey
     client.ingest.put_pipeline(id="slow", body={"processors": [slow]})
     client.indices.create(index="slow")
 
+    occupied = threading.Event()
+
     def occupy():
         to = HTTPConnection(urlsplit(node.url).netloc, timeout=120)
         lines = '{"index": {}}\n{"n": 0}\n' * 300
-        to.request("POST", "/slow/_bulk?pipeline=slow", lines, {"Content-Type": "application/x-ndjson"})
-        to.getresponse().read()
+        while not occupied.is_set():  # a request lasts a second or two, which a busy machine may sleep through
+            to.request("POST", "/slow/_bulk?pipeline=slow", lines, {"Content-Type": "application/x-ndjson"})
+            to.getresponse().read()
 
     def begin(forward):
         for thread in threads:
@@ -110,11 +113,16 @@ def test_a_full_queue_is_waited_out(server, node, client, export, corpus, monkey
         while not int(client.cat.thread_pool(thread_pool_patterns="write", format="json", h="queue")[0]["queue"]):
             assert time.monotonic() < until, "nothing waits in the queue"
             time.sleep(0.05)
-        return forward()
+        answer = forward()
+        occupied.set()
+        return answer
 
-    threads = [threading.Thread(target=occupy) for _ in range(2)]  # one is worked on, one waits
+    threads = [threading.Thread(target=occupy, daemon=True) for _ in range(3)]  # one is worked on, one waits
     server.bulk_faults = [begin]
-    run("index", server, export, "--documents", corpus)
+    try:
+        run("index", server, export, "--documents", corpus)
+    finally:
+        occupied.set()
     for thread in threads:
         thread.join()
     assert set(server.bulks[0].values()) == {429}
