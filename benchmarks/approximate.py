@@ -19,6 +19,7 @@ from kosplade.errors import UserError
 from kosplade.export.seismic import Ranks, field_of, ranks_of
 from kosplade.files import write_json
 from kosplade.retrieval.beir import Collection, read_collection
+from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.results import format_table
 from kosplade.retrieval.search import search, to_run
@@ -36,11 +37,10 @@ HEAP_FACTOR = (0.8, 1.0, 1.2)
 
 def encode(model: ServedModel, collection: Collection, folder: Path | None) -> dict[str, csr_matrix]:
     """Vectors of the documents, and of the queries by each of WAYS; kept in `folder`, or read from there."""
-    pieces_P = model.reachable(collection.documents, collection.queries)
     made = {
-        "documents": lambda: model.documents(collection.documents, "documents", pieces_P),
+        "documents": lambda: model.documents(collection.documents, "documents"),
         "inference_free": lambda: model.inference_free(collection.queries),
-        "encoded": lambda: model.encoded(collection.queries, "queries", pieces_P),
+        "encoded": lambda: model.encoded(collection.queries, "queries", used_pieces(vectors["documents"])),
     }
     vectors = {}
     for name, make in made.items():

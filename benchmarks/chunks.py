@@ -84,17 +84,17 @@ def behind(qrels: Iterable[tuple[str, str, str, int]], of: dict[str, Joined], mo
     return {query for query, pieces in first.items() if pieces > LONG}
 
 
-def encoded(model: ServedModel, texts: list[str], pieces_P: np.ndarray, cache: Path, label: str) -> csr_matrix:
+def encoded(model: ServedModel, texts: list[str], cache: Path, label: str) -> csr_matrix:
     """The documents' vectors, CSR [N, V], block by block from the cache if they are there. `label` names the model."""
     cache.mkdir(parents=True, exist_ok=True)
     blocks = []
     for start in range(0, len(texts), BLOCK):
         block = texts[start : start + BLOCK]
-        name = repr((label, model.max_document_length, block)).encode() + pieces_P.tobytes()
+        name = repr((label, model.max_document_length, block)).encode()
         path = cache / f"{hashlib.sha256(name).hexdigest()[:24]}.npz"
         if not path.exists():
             partial = path.with_suffix(".partial.npz")
-            save_npz(partial, model.documents(block, f"{start} of {len(texts)}", pieces_P))
+            save_npz(partial, model.documents(block, f"{start} of {len(texts)}"))
             partial.replace(path)
         blocks.append(load_npz(path))
     return vstack(blocks, format="csr")
@@ -130,8 +130,6 @@ def main(options: argparse.Namespace) -> None:
 
     document_texts = {f"cut at {length}": [[d.whole] for d in documents] for length in CUT}
     document_texts |= {f"chunks of {length}": split(documents, model.tokenizer, length) for length in CHUNKED}
-    # Of the whole texts: every model below computes the same pieces.
-    pieces_P = model.reachable([t for one in document_texts["chunks of 512"] for t in one], list(texts.values()))
     model_id, ids = fingerprint(options.model), [document.id for document in documents]
     queries_QV = model.inference_free(list(texts.values()))
     runs: dict[str, Run] = {}
@@ -139,7 +137,7 @@ def main(options: argparse.Namespace) -> None:
     for name, of_document in document_texts.items():
         cut = replace(model, max_document_length=int(name.split()[-1]))
         flat = [text for one in of_document for text in one]
-        vectors_CV = encoded(cut, flat, pieces_P, options.cache, model_id)
+        vectors_CV = encoded(cut, flat, options.cache, model_id)
         sizes[name] = {"texts": len(flat), "weights": vectors_CV.nnz}
         found = search_chunks(queries_QV, vectors_CV, [len(one) for one in of_document], DEPTH)
         runs[name] = to_run(list(texts), ids, *found)

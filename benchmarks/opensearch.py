@@ -228,8 +228,7 @@ def encoded(model: ServedModel, collection: Collection, cache: Path | None) -> c
     if cache is not None and cache.exists():
         with np.load(cache) as held:
             return csr_matrix((held["data"], held["indices"], held["indptr"]), shape=tuple(held["shape"]))
-    pieces_P = model.reachable(collection.documents, collection.queries)
-    documents_NV = model.documents(collection.documents, "documents", pieces_P)
+    documents_NV = model.documents(collection.documents, "documents")
     if cache is not None:
         parts = {name: getattr(documents_NV, name) for name in ("data", "indices", "indptr", "shape")}
         np.savez_compressed(cache, **parts)

@@ -19,7 +19,7 @@ from kosplade.export.hybrid_requests import DEPTH, bm25_query
 from kosplade.export.opensearch import FIELD, write_opensearch
 from kosplade.export.piece_names import piece_names
 from kosplade.export.seismic import ranks_of
-from kosplade.retrieval.encoding import inference_free
+from kosplade.retrieval.encoding import inference_free, without
 from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.served import load_export
 
@@ -75,7 +75,7 @@ def test_the_readme_runs_and_the_vectors_of_the_server_are_ours(served):
     names = piece_names(model.tokenizer)
     [hit] = served.found["hits"]["hits"]
     assert hit["_source"]["text"] == EXAMPLE
-    documents_NV = model.documents(TEXTS, "", np.flatnonzero(~model.unserved_V)).toarray()
+    documents_NV = without(model.raw(TEXTS, "document", ""), model.unserved_V).toarray()
     expected = [{names[id_]: pytest.approx(row[id_], abs=1e-5) for id_ in np.flatnonzero(row)} for row in documents_NV]
 
     path = f"/_plugins/_ml/_predict/sparse_encoding/{served.document}"

@@ -6,7 +6,7 @@ import ir_measures
 import pytest
 from ir_measures import RR, nDCG
 
-from kosplade.retrieval.reference import BASELINES
+from kosplade.retrieval.results import BASELINES
 from kosplade.retrieval.served import WAYS
 
 LENGTHS = ("--max-query-length", "24", "--max-document-length", "48")

@@ -1,4 +1,4 @@
-"""An exported folder as an index serves it: lengths, reachable pieces, bad folders."""
+"""An exported folder as an index serves it: lengths, the pieces of a document, bad folders."""
 
 import json
 from contextlib import nullcontext
@@ -12,6 +12,7 @@ from tiny_tokenizers import unigram
 
 from kosplade.errors import UserError
 from kosplade.model import Counting, Occurrences
+from kosplade.retrieval.encoding import without
 from kosplade.retrieval.served import WAYS, check_length, load_export
 
 TEXTS = ["w5 w6 w7 w8", "w9", "w10 w5 w5"]
@@ -31,14 +32,14 @@ def load(folder):
 def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer):
     folder, encoder = export
     model = load(folder)
-    whole_P = np.arange(40)
     pooled_NV = encoder.encode(TEXTS, word_tokenizer, max_length=5).toarray()
     assert (pooled_NV[:, HIDDEN] > 0).any()
     pooled_NV[:, HIDDEN] = 0
     texts = word_tokenizer(TEXTS, max_length=5, truncation=True, padding=True, return_tensors="pt")
     occurrences = Occurrences(COUNTING, WEIGHT_V)
     expected_NV = occurrences(torch.from_numpy(pooled_NV), texts["input_ids"], texts["attention_mask"]).numpy()
-    np.testing.assert_allclose(model.documents(TEXTS, "test", whole_P).toarray(), expected_NV, atol=1e-5)
+    expected_NV[:, 39] = 0  # in no text, and in none that was counted
+    np.testing.assert_allclose(model.documents(TEXTS, "test").toarray(), expected_NV, atol=1e-5)
     queries = model.queries(TEXTS, "test")
     assert list(queries) == list(WAYS)
     # Cut to w5 w6 w7: w8 is lost, w7 is not served.
@@ -82,24 +83,20 @@ def test_pieces_are_cut_and_special_ones_left_out(export):
     assert model.plain_pieces(TEXTS, "query") == [[5, 6, 7], [9], [10, 5, 5]]
 
 
-def test_reachable_pieces_are_those_of_documents_and_queries(export):
-    model = load(export[0])
-    assert model.reachable(["w9 w2", "w11"], ["w20", "w5"]).tolist() == [5, 9, 11, 20]
-
-
 def test_a_document_has_its_own_pieces_and_those_whose_idf_was_counted(export):
     model = load(export[0])  # of w39 the IDF is the largest: no text that was counted holds it
     assert model.expandable_P.tolist() == [i for i in range(5, 39) if i != 7]
     texts = ["w5 w6", "w39 w8", "w7"]
-    whole_NV = model.documents(texts, "", np.arange(40)).toarray()
+    whole_NV = without(model.raw(texts, "document", ""), model.unserved_V).toarray()
     assert (whole_NV[:, 39] > 0).all()
     expected_NV = whole_NV.copy()
     expected_NV[[0, 2], 39] = 0
     np.testing.assert_allclose(model.documents(texts, "").toarray(), expected_NV, atol=1e-5)
     for text, expected_V in zip(texts, expected_NV, strict=True):
         np.testing.assert_allclose(model.documents([text], "").toarray()[0], expected_V, atol=1e-5)
-    even = replace(model, query_weight_V=np.float32(model.query_weight_V > 0))
-    assert even.expandable_P.tolist() == [*model.expandable_P, 39]
+    even = replace(model, query_weight_V=np.float32(model.query_weight_V > 0))  # and Hangul is none of these pieces
+    assert even.expandable_P.tolist() == []
+    assert [row.indices.tolist() for row in even.documents(texts, "")] == [[5, 6], [8, 39], []]
 
 
 def test_an_idf_of_another_vocabulary(export):

@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 from kosplade.retrieval.basis import why_not_comparable
 from kosplade.retrieval.beir import SPLITS
+from kosplade.retrieval.results import BASELINES as REFERENCES
 from kosplade.retrieval.results import SYSTEMS, figure
 
 MINUS = "\N{MINUS SIGN}"
 WAYS = {way: SYSTEMS[way] for way in ("inference_free", "encoded")}
-BASELINES = {name: SYSTEMS[name] for name in ("bm25", "bm25_kiwi", "dense")}
+BASELINES = {name: SYSTEMS[name] for name in REFERENCES}
 
 # Metrics by the last part of their names, the most important first: 1 if more is better, -1 if less is.
 DIRECTIONS = {

@@ -14,6 +14,7 @@ SYSTEMS = {
     "bm25_kiwi": "BM25, Kiwi morphemes",
     "dense": "dense teacher",
 }
+BASELINES = ("bm25", "bm25_kiwi", "dense")  # of SYSTEMS: what a model has to beat
 QUALITY = {
     "ndcg10": "nDCG@10",
     "mrr10": "MRR@10",

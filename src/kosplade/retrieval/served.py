@@ -75,15 +75,15 @@ class ServedModel:
         """By each of WAYS. Scores need only those pieces (`pieces_P`) that a document has."""
         return {"inference_free": self.inference_free(texts), "encoded": self.encoded(texts, label, pieces_P)}
 
-    def documents(self, texts: list[str], label: str, pieces_P: np.ndarray | None = None) -> csr_matrix:
-        """Served vectors of documents, CSR [N, V], non-zero only at `pieces_P` (ids).
+    def documents(self, texts: list[str], label: str) -> csr_matrix:
+        """Served vectors of documents, CSR [N, V], non-zero at a document's own pieces and at `expandable_P` alone.
 
-        Without these at the document's own pieces and `expandable_P`, so that it does not matter what else is encoded.
+        So it does not matter what else is encoded. What is left out are expansions to pieces of other scripts that no
+        text held when IDF was counted; `foreign_activation` says how many there are.
         """
-        if pieces_P is not None:
-            return without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
         own_NV = inference_free(self.pieces(texts, "document"), np.float32(~self.unserved_V))
-        vectors_NV = self.documents(texts, label, np.union1d(self.expandable_P, own_NV.indices))
+        pieces_P = np.union1d(self.expandable_P, own_NV.indices)
+        vectors_NV = without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
         is_other_V = np.ones(len(self.unserved_V), dtype=np.float32)
         is_other_V[self.expandable_P] = 0
         others_NV = vectors_NV.multiply(is_other_V).tocsr()
@@ -93,22 +93,10 @@ class ServedModel:
     def expandable_P(self) -> np.ndarray:
         """Sorted ids of the served pieces that a text may get without holding them: Hangul, and counted ones.
 
-        A piece that no text held when IDF was counted has the largest; where all weigh the same (V24), any may.
+        A piece that no text held when IDF was counted has the largest; where all weigh the same (V24), Hangul alone.
         """
         is_counted_V = self.query_weight_V < self.query_weight_V.max()
-        if (is_counted_V == self.unserved_V).all():
-            return np.flatnonzero(~self.unserved_V)
         return np.flatnonzero((hangul_mask(self.tokenizer) | is_counted_V) & ~self.unserved_V)
-
-    def reachable(self, documents: list[str], queries: list[str]) -> np.ndarray:
-        """Sorted ids of the pieces that texts are worth encoding on: all of Hangul, and those that occur in one.
-
-        Outside lie a few foreign expansions (`foreign_activation` says how many), which an index would hold.
-        """
-        is_wanted_V = hangul_mask(self.tokenizer)
-        for ids in (*self.pieces(documents, "document"), *self.pieces(queries, "query")):
-            is_wanted_V[ids] = True
-        return np.flatnonzero(is_wanted_V & ~self.unserved_V)
 
     def _length(self, side: str) -> int:
         return self.max_query_length if side == "query" else self.max_document_length

@@ -24,8 +24,8 @@ from kosplade.retrieval.evaluation import SAMPLE_SEED, Evaluated, evaluate_runs
 from kosplade.retrieval.hybrid import best_weight, hybrid_run
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.pruning import pruning_curve
-from kosplade.retrieval.reference import BASELINES, sparse_found
-from kosplade.retrieval.results import SYSTEMS
+from kosplade.retrieval.reference import sparse_found
+from kosplade.retrieval.results import BASELINES, SYSTEMS
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS, ServedModel
 from kosplade.retrieval.significance import gains
@@ -62,8 +62,7 @@ def body(params: Params) -> str:
     documents = collections["val"].documents
     counts = ", ".join(f"{len(collection.queries)} {split} queries" for split, collection in collections.items())
     say("eval", f"{counts}, {len(documents)} documents")
-    reachable_P = model.reachable(documents, [query for c in collections.values() for query in c.queries])
-    documents_NV = model.documents(documents, "eval: documents", reachable_P)
+    documents_NV = model.documents(documents, "eval: documents")
     queries = {
         split: model.queries(c.queries, f"eval: {split} queries", used_pieces(documents_NV))
         for split, c in collections.items()

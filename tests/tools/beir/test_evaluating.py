@@ -9,7 +9,6 @@ from tiny_export import write_tiny_export
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.pretrained.dense import DenseEncoder
-from kosplade.retrieval.served import ServedModel
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.beir.__main__ import main
 from kosplade.tools.encode.__main__ import main as encode
@@ -46,9 +45,9 @@ def test_a_query_that_is_a_document_does_not_find_itself(export, tmp_path, capfd
     assert f" {FILE.replace('%', '%25').replace(' ', '%20')} 1 " in (tmp_path / "out/test.dense.trec").read_text()
 
 
-def test_without_the_dense_baseline_nothing_dense_is_encoded(export, tmp_path, monkeypatch):
+def test_baselines_that_are_not_named_cost_nothing(export, tmp_path, monkeypatch):
     monkeypatch.setattr(DenseEncoder, "documents", lambda *_: pytest.fail("encoded"))
-    run(export, tmp_path / "out", "--no-dense")
+    run(export, tmp_path / "out", "--baselines", "bm25", "bm25_kiwi")
     found = figures(tmp_path / "out")
     assert "dense" not in found
     assert found["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25", "bm25_kiwi"}
@@ -60,17 +59,17 @@ def test_without_the_dense_baseline_nothing_dense_is_encoded(export, tmp_path, m
 
 
 def test_vectors_that_were_encoded_before_give_the_same_figures(export, tmp_path, monkeypatch):
-    # Both on the same pieces: few of 40 occur in this collection, and an index holds others, too.
-    monkeypatch.setattr(ServedModel, "reachable", lambda self, *_: self.expandable_P)
     vectors = tmp_path / "vectors"
     arguments = ["--model", export, "--input", CASE / "corpus.jsonl", "--output", vectors, "--max-document-length", 32]
     encode(list(map(str, arguments)))
     for name, options in (("here", ()), ("before", ("--vectors", vectors))):
-        run(export, tmp_path / name, "--no-dense", *options)
+        run(export, tmp_path / name, "--baselines", "bm25", *options)
     here, before = figures(tmp_path / "here"), figures(tmp_path / "before")
     assert before.pop("speed")["export.encoded"]["documents_a_second"] is None
     here.pop("speed")
     assert before == here
+    assert here["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25"}
+    assert "export.hybrid" not in here  # it needs BM25 over morphemes
     with pytest.raises(UserError, match=r"holds documents of 32 pieces\. Name that with --max-document-length"):
         run(export, tmp_path / "out", "--vectors", vectors, "--max-document-length", 16)
     (export / "idf.json").write_text((export / "idf.json").read_text() + " ")

@@ -29,7 +29,7 @@ def test_a_column_finds_what_the_export_finds(loaded, exports, name, way):
         "max_document_length": PARAMS.model.max_document_length,
     }
     served = load_export(exports[name], **lengths)
-    documents_NV = served.documents(TEXTS, "", served.reachable(TEXTS, ASKED))
+    documents_NV = served.documents(TEXTS, "")
     queries_QV = served.inference_free(ASKED) if way == "inference_free" else served.encoded(ASKED, "")
     expected = to_run(ASKED, loaded.corpus.main.document_ids, *search(queries_QV, documents_NV, 10))
     found = loaded.columns[f"{name}.{way}"].runs(ASKED, 10)
@@ -38,7 +38,7 @@ def test_a_column_finds_what_the_export_finds(loaded, exports, name, way):
 
 
 def test_bm25_is_the_baseline_of_the_stage_eval(loaded):
-    settings = {"k1": PARAMS.eval.bm25_k1, "b": PARAMS.eval.bm25_b}
+    settings = {"k1": PARAMS.eval.bm25_k1, "b": PARAMS.eval.bm25_b, "names": ["bm25_kiwi"]}
     baselines = Baselines(TEXTS, [[0]] * len(TEXTS), None, None, **settings)
     found = baselines.search(ASKED, [[0]] * len(ASKED), 10, "queries")["bm25_kiwi"]
     expected = to_run(ASKED, loaded.corpus.main.document_ids, found.ids_QK, found.scores_QK)

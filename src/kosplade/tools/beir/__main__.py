@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from kosplade.console import run_command
+from kosplade.retrieval.results import BASELINES
 from kosplade.tools.options import positive
 
 
@@ -31,7 +32,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: outputs/beir/<name of the BEIR folder>")
     parser.add_argument("--no-titles", action="store_true", help="documents are their texts alone")
     parser.add_argument(
-        "--no-dense", action="store_true", help="leave out the dense baseline, which takes longer than all the rest"
+        "--baselines",
+        nargs="+",
+        choices=BASELINES,
+        default=BASELINES,
+        metavar="NAME",
+        help=f"of {', '.join(BASELINES)} (default: all); dense takes longer than all the rest",
     )
     parser.add_argument(
         "--identical-ids",

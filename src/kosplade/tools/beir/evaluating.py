@@ -44,7 +44,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
         _load(folder, options, params)
     if options.vectors:
         _check_vectors(options)
-    dense = None if options.no_dense else DenseEncoder(params.teacher)
+    dense = DenseEncoder(params.teacher) if "dense" in options.baselines else None
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
     depth = params.eval.depth + 1  # one more, as one may go
     systems: dict[str, Found] = {}
@@ -65,7 +65,8 @@ def evaluate_folder(options: argparse.Namespace) -> None:
             speeds[f"{name}.{way}"] = dict(zip(SPEEDS, (documents_a_second, queries_a_second), strict=True))
     vectors_ND = dense and dense.documents(collection.documents, "dense: documents")
     bm25 = {"k1": params.eval.bm25_k1, "b": params.eval.bm25_b}
-    baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense and dense.queries, **bm25)
+    settings = bm25 | {"names": options.baselines}
+    baselines = Baselines(collection.documents, document_pieces, vectors_ND, dense and dense.queries, **settings)
     references = baselines.search(collection.queries, query_pieces, depth, "queries")
     systems |= references
     systems = {
@@ -75,6 +76,8 @@ def evaluate_folder(options: argparse.Namespace) -> None:
         name: to_run(collection.query_ids, collection.document_ids, found.ids_QK, found.scores_QK)
         for name, found in systems.items()
     }
+    if "bm25_kiwi" not in references:
+        hybrid_weights = {}
     for name, weight in hybrid_weights.items():
         runs[f"{name}.hybrid"] = hybrid_run(
             runs[f"{name}.inference_free"], runs["bm25_kiwi"], weight, params.eval.depth
@@ -83,12 +86,16 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     evaluated = evaluate_runs(collection, runs, tested, list(references))
     costs = {name: found.cost for name, found in systems.items()}
     _write(collection, options.split, output, runs, evaluated, {"cost": costs, "speed": speeds})
-    shares = ", ".join(f"{weight:g} of {name}" for name, weight in hybrid_weights.items())
+    about = [f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}."]
+    if dense:
+        about.append(f"Dense: {params.teacher.name}.")
+    if hybrid_weights:
+        shares = ", ".join(f"{weight:g} of {name}" for name, weight in hybrid_weights.items())
+        about.append(f"Hybrid: BM25 over morphemes and, with inference-free queries, {shares}.")
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
         format_table([{"": name} | quality_cells(evaluated.figures[name]) for name in runs], ["", *QUALITY.values()]),
-        f"BM25: Lucene's, k1 {bm25['k1']}, b {bm25['b']}{f'; dense: {params.teacher.name}' if dense else ''}. "
-        f"Hybrid: BM25 over morphemes and, with inference-free queries, {shares}.",
+        " ".join(about),
         _differences(evaluated, tested, references),
         f"Paired randomisation tests, p after Holm's correction over the {len(tested) * len(references)} of a measure.",
         _costs(costs, speeds),
@@ -146,9 +153,8 @@ def _encode(
     """
     speed = None
     if documents_NV is None:
-        reachable_P = model.reachable(collection.documents, collection.queries)
         started = time.perf_counter()
-        documents_NV = model.documents(collection.documents, f"{name}: documents", reachable_P)
+        documents_NV = model.documents(collection.documents, f"{name}: documents")
         speed = len(collection.documents) / (time.perf_counter() - started)
     queries = model.queries(collection.queries, f"{name}: queries", used_pieces(documents_NV))
     weight_V = recounted_weights(model, collection.documents, f"{name}: IDF of the collection")

@@ -122,7 +122,7 @@ class Model(Thing):
     def encode(self) -> None:
         """Take the vectors of the corpus out of the cache, make what is missing, keep them there."""
         basis = collection_basis(self.corpus.splits) | {"model": self.fingerprint}
-        basis["length"] = self.served.max_document_length
+        basis["max_document_length"] = self.served.max_document_length
         file = CACHE / f"{hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()[:16]}.npz"
         if file.exists():
             self.documents_NV = load_npz(file)
@@ -138,14 +138,12 @@ class Model(Thing):
         say("demo", f"{self.name}: vectors of {self.done} documents, {file}")
 
     def _parts(self) -> Iterator[csr_matrix]:
-        """The vectors [n, V] of more and more documents, on the pieces that the stage eval encodes, until stopped."""
+        """The vectors [n, V] of more and more documents, until stopped."""
         served = replace(self.served, tokenizer=load_tokenizer(self.folder))  # one serves one thread: it keeps its cut
         texts, parts = self.corpus.main.documents, [] if self.documents_NV is None else [self.documents_NV]
-        queries = [query for split in self.corpus.splits.values() for query in split.queries]
-        reachable_P = served.reachable(texts, queries or texts[:1])  # a tokenizer takes no empty list
         size = max(SMALLEST_PART, len(texts) // PARTS)
         for start in range(self.done, len(texts), size):
-            parts.append(served.documents(texts[start : start + size], "", reachable_P))
+            parts.append(served.documents(texts[start : start + size], ""))
             yield vstack(parts, format="csr")
             if self.corpus.stopped.is_set():
                 return
@@ -158,7 +156,7 @@ class Model(Thing):
         """
         need(self, self.served is not None)
         if reading == "document":
-            return self.served.documents(list(texts), "", np.flatnonzero(~self.served.unserved_V))
+            return self.served.documents(list(texts), "")
         if reading == "inference_free":
             return self.served.inference_free(list(texts))
         return self.served.encoded(list(texts), "", self.used_P if is_search else None)
@@ -264,7 +262,7 @@ class Remote:
         if meta["kind"] == "chunked":
             text = hit["inner_hits"][CHUNKS]["hits"]["hits"][0]["_source"]["text"]
         length = meta["max_document_length"]
-        document_1V = replace(model.served, max_document_length=length).documents([text], "", used_pieces(query_1V))
+        document_1V = replace(model.served, max_document_length=length).documents([text], "")
         return model.added(query, query_1V, text, document_1V, length)
 
 
