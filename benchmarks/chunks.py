@@ -22,8 +22,9 @@ from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.params import load_params
 from kosplade.records.bm25 import bm25_vectors
+from kosplade.records.document import Document
 from kosplade.records.kiwi import Morphemes
-from kosplade.retrieval.beir import Document, read_documents, read_qrels, read_queries
+from kosplade.retrieval.beir import read_documents, read_qrels, read_queries
 from kosplade.retrieval.evaluation import SAMPLE_SEED
 from kosplade.retrieval.metrics import Qrels, Run, per_query, retrieval_metrics
 from kosplade.retrieval.results import format_table, gain

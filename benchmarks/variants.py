@@ -22,12 +22,12 @@ from torch import nn
 from kosplade.errors import UserError
 from kosplade.files import write_json
 from kosplade.model import SparseEncoder
+from kosplade.records.inputs import find_sources
 from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.metrics import retrieval_metrics
 from kosplade.retrieval.results import format_table
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS
-from kosplade.tools.encode.inputs import find_sources
 from kosplade.tools.variants.loading import Variant, load_variant
 from kosplade.tools.variants.writing import write_variant
 

@@ -12,6 +12,7 @@ from kosplade.model import Counting, SparseEncoder
 HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces of `word_tokenizer` and w7
 HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
 WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
+EXPANDABLE_V = torch.arange(40) != 39
 HYBRID_WEIGHT = 0.7
 COUNTING = Counting(k1=0.9, b=0.4, mean_length=8.0, floor_per_idf=0.25, query_idf=1.0)
 
@@ -24,5 +25,5 @@ def write_tiny_export(
     config = tiny_config(XLMRobertaConfig, max_position_embeddings=positions, initializer_range=0.5)
     encoder = SparseEncoder(XLMRobertaForMaskedLM(config).eval())
     folder.mkdir()
-    write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, COUNTING, HYBRID_WEIGHT, folder)
+    write_folder(encoder, tokenizer, HIDDEN_V, WEIGHT_V, EXPANDABLE_V, COUNTING, HYBRID_WEIGHT, folder)
     return encoder

@@ -5,6 +5,7 @@ from pathlib import Path
 # A user's own: read, never written.
 USER_DATA = Path("data/v24.0")
 MODELS = Path("data/models")
+COLLECTION = Path("data/collection")
 
 # Of this repository.
 SOURCES = Path("data/sources.yaml")

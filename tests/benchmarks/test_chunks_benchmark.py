@@ -4,7 +4,7 @@ import pytest
 from tiny_export import write_tiny_export
 
 from chunks import CUT, LONG, behind, joined, judged
-from kosplade.retrieval.beir import Document
+from kosplade.records.document import Document
 from kosplade.retrieval.served import load_export
 
 SECTIONS = [

@@ -43,7 +43,10 @@ def make_small(folder: Path, settings: dict[str, object] = SMALL) -> Clone:
         clone.set(key, value)
     write_records(folder / "data/v24.0/train_mine.jsonl", RECORDS)
     write_tiny_model(folder / "data/models/tiny")
-    clone.run("dvc", "add", "-q", "data/v24.0/train_mine.jsonl", "data/models/tiny")
+    documents = folder / "data/collection/more/documents.jsonl"
+    documents.parent.mkdir()
+    documents.write_text('{"_id": "1", "text": "환불은 사흘 안에 됩니다."}\n', encoding="utf-8")
+    clone.run("dvc", "add", "-q", "data/v24.0/train_mine.jsonl", "data/models/tiny", str(documents))
     assert clone.repro() == set(stages())
     clone.commit("small run")
     return clone

@@ -32,6 +32,7 @@ CHANGES = (  # stages that run for a reason of their own; what follows them runs
 FILES = (  # a line more in a file
     ("data/stopwords_ko.txt", {"stopwords"}),
     ("data/v24.0/train_mine.jsonl", {"prepare"}),
+    ("data/collection/more/documents.jsonl", {"idf"}),
     ("data/models/tiny/config.json", {"backbone", "teacher", "baselines"}),
     ("requirements.txt", ALL),
     ("src/kosplade/records/text.py", ALL - {"backbone", "stopwords"}),

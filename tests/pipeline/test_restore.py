@@ -18,6 +18,7 @@ def copy(small, tmp_path_factory) -> Clone:
 def mine(copy):
     """What no commit knows: a new training file, and a model in the folder of a user's models."""
     files = [copy.folder / "data/v24.0/train_more.jsonl", copy.folder / "data/models/other/config.json"]
+    files.append(copy.folder / "data/collection/other.jsonl")
     files[1].parent.mkdir()
     for file in files:
         file.write_text(RECORD, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import nullcontext
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +37,7 @@ def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer)
     texts = word_tokenizer(TEXTS, max_length=5, truncation=True, padding=True, return_tensors="pt")
     occurrences = Occurrences(COUNTING, WEIGHT_V)
     expected_NV = occurrences(torch.from_numpy(pooled_NV), texts["input_ids"], texts["attention_mask"]).numpy()
-    expected_NV[:, 39] = 0  # in no text, and in none that was counted
+    expected_NV[:, 39] = 0  # in none of the texts, and not expandable
     np.testing.assert_allclose(model.documents(TEXTS, "test").toarray(), expected_NV, atol=1e-5)
     queries = model.queries(TEXTS, "test")
     assert list(queries) == list(WAYS)
@@ -83,9 +82,10 @@ def test_pieces_are_cut_and_special_ones_left_out(export):
     assert model.plain_pieces(TEXTS, "query") == [[5, 6, 7], [9], [10, 5, 5]]
 
 
-def test_a_document_has_its_own_pieces_and_those_whose_idf_was_counted(export):
-    model = load(export[0])  # of w39 the IDF is the largest: no text that was counted holds it
-    assert model.expandable_P.tolist() == [i for i in range(5, 39) if i != 7]
+def test_a_document_has_its_own_pieces_and_expandable_ones(export):
+    folder, _ = export
+    model = load(folder)
+    assert json.loads((folder / "expandable.json").read_text()) == [f"w{i}" for i in range(5, 39) if i != 7]
     texts = ["w5 w6", "w39 w8", "w7"]
     whole_NV = without(model.raw(texts, "document", ""), model.unserved_V).toarray()
     assert (whole_NV[:, 39] > 0).all()
@@ -94,9 +94,12 @@ def test_a_document_has_its_own_pieces_and_those_whose_idf_was_counted(export):
     np.testing.assert_allclose(model.documents(texts, "").toarray(), expected_NV, atol=1e-5)
     for text, expected_V in zip(texts, expected_NV, strict=True):
         np.testing.assert_allclose(model.documents([text], "").toarray()[0], expected_V, atol=1e-5)
-    even = replace(model, query_weight_V=np.float32(model.query_weight_V > 0))  # and Hangul is none of these pieces
-    assert even.expandable_P.tolist() == []
-    assert [row.indices.tolist() for row in even.documents(texts, "")] == [[5, 6], [8, 39], []]
+    for value in ({"w9": 1}, ["w9", "w40"], [["w9"]]):
+        (folder / "expandable.json").write_text(json.dumps(value))
+        with pytest.raises(UserError, match=r"expandable.json: not a list of the tokenizer's pieces\. Run: make"):
+            load(folder)
+    (folder / "expandable.json").unlink()  # an export of before: any piece
+    np.testing.assert_allclose(load(folder).documents(texts, "").toarray(), whole_NV, atol=1e-5)
 
 
 def test_an_idf_of_another_vocabulary(export):

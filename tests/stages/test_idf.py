@@ -1,5 +1,6 @@
 """The file of the stage idf: what it counted beside the IDF in use, and which tokenizers it takes."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tiny_tokenizers import SENTENCES, byte_level, unigram, wordpiece
 
 from kosplade.errors import UserError
 from kosplade.params import load_params
-from kosplade.paths import BACKBONE, IDF, MASK, TRIPLETS
+from kosplade.paths import BACKBONE, COLLECTION, IDF, MASK, TRIPLETS
 from kosplade.records.arrow import write_triplets
 from kosplade.records.record import Record
 from kosplade.stages import idf
@@ -72,3 +73,37 @@ def test_without_idf_weighting_any_tokenizer_does_whatever_the_prior(run, make):
     run(make(), idf_prior=1.0, idf_weighting=False)
     value = torch.load(IDF, weights_only=True)
     assert torch.equal(value["idf"], value["idf_counted"])
+
+
+def test_a_collection_is_counted_beside_the_training_documents(run):
+    tokenizer = unigram()
+    COLLECTION.mkdir(parents=True)
+    (COLLECTION / "README.md").write_text("no document")
+    assert "more of" not in run(tokenizer, idf_prior=0.0)
+    alone = torch.load(IDF, weights_only=True)
+    for name, text in (("a.jsonl", SENTENCES[0]), ("b.jsonl", "결재")):
+        (COLLECTION / name).write_text(json.dumps({"_id": name, "text": text}) + "\n")
+    assert ", 2 more of data/collection, " in run(tokenizer, idf_prior=0.0)
+    both = torch.load(IDF, weights_only=True)
+    counts_V = both["document_frequency"].numpy().copy()
+    for text in (SENTENCES[0], "결재"):
+        counts_V[list(set(tokenizer(text, add_special_tokens=False)["input_ids"]))] += 1
+    expected = DocumentFrequencies(counts_V, len(SENTENCES) + 2).idf()
+    assert both["idf"].numpy().tobytes() == expected.tobytes() != alone["idf"].numpy().tobytes()
+    # What the training knows, and so may expand to, is still what it holds.
+    for name in ("document_frequency", "idf_counted", "documents", "pieces"):
+        assert torch.equal(torch.as_tensor(both[name]), torch.as_tensor(alone[name]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.jsonl", '{"_id": "1", "text": "글"}\n{"_id": "2"}\n', r"data/collection/a\.jsonl:2: a document without"),
+        ("a.csv", "id,text\n", r"data/collection/a\.csv: none of \.jsonl"),
+    ],
+)
+def test_a_collection_that_cannot_be_read_names_the_place(run, name, text, said):
+    COLLECTION.mkdir(parents=True)
+    (COLLECTION / name).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        run(unigram())

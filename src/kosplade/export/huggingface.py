@@ -23,16 +23,17 @@ def write_folder(
     tokenizer: PreTrainedTokenizerBase,
     unserved_V: Tensor,
     query_weight_V: Tensor,
+    expandable_V: Tensor,
     counting: Counting,
     hybrid_weight: float,
     folder: Path,
 ) -> None:
-    """Write config, weights, tokenizer and idf.json into `folder`.
+    """Write config, weights, tokenizer, idf.json and expandable.json into `folder`.
 
     Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is what
     the model says of a text. What its occurrences change stands in config.json, as "occurrences", and as
     "hybrid_weight" the model's share in a hybrid with BM25. idf.json holds the weight in an inference-free query of
-    every piece; those not served count 0.
+    every piece; those not served count 0. expandable.json lists those of `expandable_V` (bool) that are served.
     """
     served = encoder.decoder.bias.detach().clone()
     with torch.no_grad():
@@ -45,6 +46,8 @@ def write_folder(
     tokenizer.save_pretrained(folder)
     pieces = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
     write_json(folder / "idf.json", dict(zip(pieces, query_weight_V.tolist(), strict=True)))
+    is_listed_V = expandable_V & ~unserved_V
+    write_json(folder / "expandable.json", [pieces[id_] for id_ in is_listed_V.nonzero().squeeze(1).tolist()])
 
 
 @torch.inference_mode()

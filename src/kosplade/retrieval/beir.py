@@ -1,6 +1,5 @@
 """Reading a BEIR folder: documents, queries and judgements, checked line by line."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Collection as Ids
@@ -9,32 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kosplade.errors import UserError, shown
+from kosplade.records.document import Document, to_document
 from kosplade.records.jsonl import read_numbered
-from kosplade.records.text import is_blank
 
 SPLITS = ("val", "wider", "test")  # the last that a folder has is the one that is reported
 HEADER = ["query-id", "corpus-id", "score"]
 _WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,9})(\.0*)?")  # as many digits as 32 bits hold
-
-
-@dataclass(frozen=True)
-class Document:
-    """A line of corpus.jsonl; `place` is `file:line`."""
-
-    place: str
-    id: str
-    title: str
-    text: str
-
-    @property
-    def whole(self) -> str:
-        """What is encoded: title, a line break, text; either alone where the other is blank."""
-        return "\n".join(part for part in (self.title, self.text) if not is_blank(part))
-
-    @property
-    def sha256(self) -> str:
-        """Hex, of title and text, told apart by a byte that neither holds as such."""
-        return hashlib.sha256(f"{self.title}\0{self.text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,18 +94,6 @@ def read_documents(file: Path, *, with_titles: bool = True) -> Iterator[Document
     """
     for place, record in _unique(file, ("_id",)):
         yield to_document(place, record, with_titles=with_titles)
-
-
-def to_document(place: str, record: dict, *, with_titles: bool = True) -> Document:
-    """A record of corpus.jsonl as a document; UserError as `read_documents`."""
-    fields = ("title", "text") if with_titles else ("text",)
-    parts = {field: "" if record.get(field) is None else record[field] for field in fields}
-    if not all(isinstance(part, str) for part in parts.values()):
-        raise UserError(f"{place}: a {' or '.join(fields)} that is not a string. Repair or remove the line.")
-    document = Document(place, record["_id"], **{"title": ""} | parts)
-    if not document.whole:
-        raise UserError(f"{place}: a document without {' or '.join(fields)}. Fill or remove it.")
-    return document
 
 
 def read_queries(file: Path) -> Iterator[Query]:

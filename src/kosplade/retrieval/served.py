@@ -15,7 +15,7 @@ from kosplade.model import Counting, Occurrences, SparseEncoder
 from kosplade.retrieval.encoding import inference_free, without
 from kosplade.retrieval.hybrid import EVEN
 from kosplade.vocab import lengths
-from kosplade.vocab.pieces import hangul_mask, piece_strings, plain_pieces
+from kosplade.vocab.pieces import piece_strings, plain_pieces
 from kosplade.vocab.tokenizer import load_tokenizer
 
 LARGEST_WEIGHT = 1e6  # an IDF is the logarithm of a number of texts
@@ -26,13 +26,15 @@ WAYS = ("inference_free", "encoded")  # of making a query's vector
 class ServedModel:
     """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `unserved_V` bool is never served.
 
-    Lengths count special pieces. `hybrid_weight` is the model's share in a hybrid with BM25.
+    `expandable_V` (bool) are the pieces that a document may get without holding them: Hangul, and those that the
+    training documents hold. Lengths count special pieces. `hybrid_weight` is the model's share in a hybrid with BM25.
     """
 
     encoder: SparseEncoder
     tokenizer: PreTrainedTokenizerBase
     query_weight_V: np.ndarray
     unserved_V: np.ndarray
+    expandable_V: np.ndarray
     max_query_length: int
     max_document_length: int
     counting: Counting = field(default_factory=Counting)
@@ -76,27 +78,17 @@ class ServedModel:
         return {"inference_free": self.inference_free(texts), "encoded": self.encoded(texts, label, pieces_P)}
 
     def documents(self, texts: list[str], label: str) -> csr_matrix:
-        """Served vectors of documents, CSR [N, V], non-zero at a document's own pieces and at `expandable_P` alone.
+        """Served vectors of documents, CSR [N, V], non-zero at a document's own pieces and at `expandable_V` alone.
 
-        So it does not matter what else is encoded. What is left out are expansions to pieces of other scripts that no
-        text held when IDF was counted; `foreign_activation` says how many there are.
+        So it does not matter what else is encoded. What is left out are expansions to pieces of other scripts that the
+        training never met; `foreign_activation` says how little that is.
         """
         own_NV = inference_free(self.pieces(texts, "document"), np.float32(~self.unserved_V))
-        pieces_P = np.union1d(self.expandable_P, own_NV.indices)
+        is_expandable_V = self.expandable_V & ~self.unserved_V
+        pieces_P = np.union1d(np.flatnonzero(is_expandable_V), own_NV.indices)
         vectors_NV = without(self.raw(texts, "document", label, pieces_P), self.unserved_V)
-        is_other_V = np.ones(len(self.unserved_V), dtype=np.float32)
-        is_other_V[self.expandable_P] = 0
-        others_NV = vectors_NV.multiply(is_other_V).tocsr()
+        others_NV = vectors_NV.multiply(np.float32(~is_expandable_V)).tocsr()
         return vectors_NV - others_NV + others_NV.multiply(own_NV)
-
-    @cached_property
-    def expandable_P(self) -> np.ndarray:
-        """Sorted ids of the served pieces that a text may get without holding them: Hangul, and counted ones.
-
-        A piece that no text held when IDF was counted has the largest; where all weigh the same (V24), Hangul alone.
-        """
-        is_counted_V = self.query_weight_V < self.query_weight_V.max()
-        return np.flatnonzero((hangul_mask(self.tokenizer) | is_counted_V) & ~self.unserved_V)
 
     def _length(self, side: str) -> int:
         return self.max_query_length if side == "query" else self.max_document_length
@@ -135,6 +127,7 @@ def load_export(folder: Path, *, max_query_length: int, max_document_length: int
         tokenizer=tokenizer,
         query_weight_V=query_weight_V,
         unserved_V=query_weight_V == 0,  # every served piece weighs something: no IDF is 0
+        expandable_V=read_expandable(folder, pieces, remedy),
         max_query_length=max_query_length,
         max_document_length=max_document_length,
         counting=read_counting(folder, remedy),
@@ -151,6 +144,17 @@ def read_counting(folder: Path, remedy: str) -> Counting:
     except (TypeError, AttributeError):
         pass
     raise UserError(f"{folder}/config.json: 'occurrences' is not what an export holds. {remedy}")
+
+
+def read_expandable(folder: Path, pieces: list[str], remedy: str) -> np.ndarray:
+    """bool [V]: the pieces that a document may get without holding them; all, where an export does not tell."""
+    file = folder / "expandable.json"
+    if not file.exists():
+        return np.ones(len(pieces), dtype=bool)
+    listed = read_json(file, remedy)
+    if not isinstance(listed, list) or not all(isinstance(piece, str) for piece in listed) or set(listed) - set(pieces):
+        raise UserError(f"{file}: not a list of the tokenizer's pieces. {remedy}")
+    return np.isin(pieces, listed)
 
 
 def read_hybrid_weight(folder: Path, remedy: str) -> float:

@@ -46,8 +46,16 @@ def body(params: Params) -> str:
     expected_NV = torch.from_numpy(raw_NV.toarray()).masked_fill(unserved_V, 0.0)
     folder = export_folder(params.version)
     with replacing(folder) as target:
-        counting = served_counting(params, tables)
-        write_folder(encoder, tokenizer, unserved_V, query_weight_V, counting, retrieval["hybrid_weight"], target)
+        write_folder(
+            encoder,
+            tokenizer,
+            unserved_V,
+            query_weight_V,
+            tables.expandable_V,
+            served_counting(params, tables),
+            retrieval["hybrid_weight"],
+            target,
+        )
         write_sentence_transformers(
             target,
             query_weight_V,

@@ -49,6 +49,7 @@ def trained_model(params: Params) -> tuple[ServedModel, Tables]:
         tokenizer=tokenizer,
         query_weight_V=query_weight_V.numpy(),
         unserved_V=unserved_V.numpy(),
+        expandable_V=tables.expandable_V.numpy(),
         max_query_length=params.model.max_query_length,
         max_document_length=params.model.max_document_length,
         counting=served_counting(params, tables),

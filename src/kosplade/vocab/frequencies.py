@@ -146,16 +146,18 @@ def count_shards(
     tokenizer_folder: str | Path,
     batch_size: int,
     processes: int,
+    unit: str = "text",
 ) -> DocumentFrequencies:
     """Count texts 0 to `total` in contiguous ranges, one a process, and add them up: `count_documents` to the bit.
 
     `open_texts(start, stop)` gives the texts of a range. It is called where they are counted, so it must be picklable.
+    `total` may count something else, files say, that holds texts; `unit` is its name, for the progress bar.
     `processes` 1 counts in this process, 0 starts one a core. Raises UserError if the folder holds no tokenizer or a
     process is killed.
     """
     cores = os.cpu_count() or 1
     workers = max(1, min(processes or cores, total))
-    count = partial(_count_range, open_texts, tokenizer_folder, batch_size)
+    count = partial(_count_range, open_texts, tokenizer_folder, batch_size, unit)
     if workers == 1:
         return count(0, total)
     bounds = [total * i // workers for i in range(workers + 1)]
@@ -176,7 +178,12 @@ def _limit_threads(threads: int) -> None:
 
 
 def _count_range(
-    open_texts: Callable[[int, int], Iterable[str]], folder: str | Path, batch_size: int, start: int, stop: int
+    open_texts: Callable[[int, int], Iterable[str]],
+    folder: str | Path,
+    batch_size: int,
+    unit: str,
+    start: int,
+    stop: int,
 ) -> DocumentFrequencies:
-    label = f"count pieces from text {start}"
-    return count_documents(open_texts(start, stop), load_tokenizer(folder), batch_size, label, stop - start)
+    label, total = f"count pieces from {unit} {start}", stop - start if unit == "text" else None
+    return count_documents(open_texts(start, stop), load_tokenizer(folder), batch_size, label, total)

@@ -61,9 +61,14 @@ class Tables:
         )
 
     @property
+    def expandable_V(self) -> Tensor:
+        """bool [V]: pieces that a document may get without holding them: those that the training knows, and Hangul."""
+        return (self.document_frequency_V > 0) | self.hangul_V
+
+    @property
     def core_V(self) -> Tensor:
         """bool [V]: pieces that every training step computes."""
-        return (self.document_frequency_V > 0) | self.hangul_V | self.stopword_V | self.special_V
+        return self.expandable_V | self.stopword_V | self.special_V
 
     def silent_groups(self, loss: LossParams) -> list[Tensor]:
         """Groups of pieces (bool [V]) that the recipe wants silent: the masked ones; those known only to be unseen."""

@@ -46,7 +46,8 @@ def exports(tmp_path_factory) -> dict[str, Path]:
         (place / name).mkdir()
         encoder = SparseEncoder.load(place / "model")
         query_weight_V = torch.where(hidden_V, 0.0, weights_V)
-        write_folder(encoder, tokenizer, hidden_V, query_weight_V, COUNTING, HYBRID_WEIGHT, place / name)
+        every_V = torch.ones(len(tokenizer), dtype=torch.bool)
+        write_folder(encoder, tokenizer, hidden_V, query_weight_V, every_V, COUNTING, HYBRID_WEIGHT, place / name)
     return {name: place / name for name in ("v24", "v25")}
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix, random_array
 
+from kosplade.records.document import Document
 from kosplade.records.text import sentences
-from kosplade.retrieval.beir import Document
 from kosplade.retrieval.search import search
 from kosplade.tools.opensearch.chunks import OVERLAP, search_chunks, split, windows
 

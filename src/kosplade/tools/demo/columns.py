@@ -26,9 +26,9 @@ from kosplade.errors import UserError
 from kosplade.files import read_json, replacing, write_json
 from kosplade.paths import STOPWORDS
 from kosplade.records.bm25 import bm25_weights, count_terms
+from kosplade.records.document import Document
 from kosplade.records.kiwi import CONTENT, Morphemes
 from kosplade.retrieval.basis import collection_basis
-from kosplade.retrieval.beir import Document
 from kosplade.retrieval.encoding import used_pieces
 from kosplade.retrieval.hybrid import hybrid_run
 from kosplade.retrieval.search import search, to_run

@@ -15,7 +15,7 @@ LINES = 4096  # of a shard: a minute of a CPU, what an interruption costs
 def main(arguments: list[str]) -> None:
     """Encode what the arguments name. Raises UserError."""
     options = _parse(arguments)
-    from kosplade.tools.encode.inputs import find_sources
+    from kosplade.records.inputs import find_sources
     from kosplade.tools.encode.recipe import Recipe
     from kosplade.tools.encode.running import Work, encode_here, encode_on_ray
     from kosplade.tools.encode.shards import Folder, about

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kosplade.console import say
 from kosplade.errors import UserError
-from kosplade.tools.encode.inputs import Source, read_shards
+from kosplade.records.inputs import Source, read_shards
 from kosplade.tools.encode.running import ray_cluster
 from kosplade.vocab.frequencies import DocumentFrequencies, count_documents
 from kosplade.vocab.tokenizer import load_tokenizer

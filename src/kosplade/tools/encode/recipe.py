@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from scipy.sparse import csr_matrix
 
+from kosplade.records.inputs import Shard
 from kosplade.retrieval.served import ServedModel, check_length
-from kosplade.tools.encode.inputs import Shard
 from kosplade.tools.encode.shards import Folder
 from kosplade.tools.variants.loading import load_any
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 import kosplade
 from kosplade.console import say
 from kosplade.errors import UserError, first_line
-from kosplade.tools.encode.inputs import Shard, Source, read_shards
+from kosplade.records.inputs import Shard, Source, read_shards
 from kosplade.tools.encode.recipe import Recipe, encode_shard
 from kosplade.tools.encode.shards import Folder
 

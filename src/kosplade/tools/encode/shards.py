@@ -23,8 +23,9 @@ from scipy.sparse import csr_matrix, vstack
 
 from kosplade.errors import UserError, first_line, shown
 from kosplade.files import parse_json
-from kosplade.retrieval.beir import Collection, Document
-from kosplade.tools.encode.inputs import FIELDS, Shard, Source, open_place
+from kosplade.records.document import Document
+from kosplade.records.inputs import FIELDS, Shard, Source, open_place
+from kosplade.retrieval.beir import Collection
 
 MANIFEST = "manifest.json"
 _SCHEMA = pa.schema(

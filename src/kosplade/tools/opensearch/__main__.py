@@ -13,8 +13,8 @@ from kosplade.console import run_command, say
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import DEPTH
 from kosplade.export.seismic import field_of, ranks_of
+from kosplade.records.document import Document
 from kosplade.records.text import has_half_character
-from kosplade.retrieval.beir import Document
 from kosplade.retrieval.served import ServedModel, check_length
 from kosplade.retrieval.trec import write_run
 from kosplade.tools.encode.shards import Folder

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from kosplade.errors import UserError
 from kosplade.export.seismic import MOST, Ranks, method_parameters
-from kosplade.retrieval.beir import Document
+from kosplade.records.document import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.opensearch.features import to_boosts, to_features
 from kosplade.tools.opensearch.texts import batches

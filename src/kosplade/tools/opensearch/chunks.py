@@ -9,8 +9,8 @@ import numpy as np
 from scipy.sparse import csr_matrix, identity
 from transformers import PreTrainedTokenizerBase
 
+from kosplade.records.document import Document
 from kosplade.records.text import is_blank, sentences
-from kosplade.retrieval.beir import Document
 from kosplade.retrieval.search import search
 from kosplade.retrieval.served import ServedModel
 

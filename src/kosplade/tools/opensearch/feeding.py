@@ -8,7 +8,7 @@ from typing import Any
 from scipy.sparse import csr_matrix
 
 from kosplade.export.seismic import Ranks, ranks_of
-from kosplade.retrieval.beir import Document
+from kosplade.records.document import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.encode.shards import Folder
 from kosplade.tools.opensearch.approximate import to_ranked_features

@@ -12,7 +12,7 @@ from opensearchpy.helpers import streaming_bulk
 from tqdm import tqdm
 
 from kosplade.errors import UserError
-from kosplade.retrieval.beir import Document
+from kosplade.records.document import Document
 from kosplade.tools.opensearch import connection
 from kosplade.tools.opensearch.approximate import sparse_vector_errors
 from kosplade.tools.opensearch.feeding import Batch

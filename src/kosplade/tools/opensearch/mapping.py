@@ -20,7 +20,8 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 _HELD = {"exact": "documents cut to", "chunked": "chunks of", "approximate": "documents for --approximate, cut to"}
 _HASH = {HASH: {"type": "keyword", "index": False, "doc_values": False}}
-_VECTORS = ("config.json", "idf.json", "tokenizer.json", "*.safetensors", "*.onnx")  # the files that decide them
+# The files that decide them.
+_VECTORS = ("config.json", "idf.json", "expandable.json", "tokenizer.json", "*.safetensors", "*.onnx")
 
 
 def fingerprint(folder: Path) -> str:

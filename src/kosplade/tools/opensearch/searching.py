@@ -14,7 +14,7 @@ from kosplade.analysis.explain import contributions
 from kosplade.errors import UserError
 from kosplade.export.hybrid_requests import DEPTH, hybrid_query, normalization_pipeline
 from kosplade.export.seismic import ranks_of
-from kosplade.retrieval.beir import Document
+from kosplade.records.document import Document
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.encode.shards import Folder
 from kosplade.tools.opensearch.approximate import approximate_query

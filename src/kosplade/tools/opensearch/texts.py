@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from kosplade.errors import UserError
+from kosplade.records.document import Document
 from kosplade.retrieval import beir
-from kosplade.retrieval.beir import Document
 
 _LONGEST_ID = 512  # bytes; a server refuses longer ones, and with them the whole bulk request
 

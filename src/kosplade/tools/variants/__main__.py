@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from kosplade.console import run_command
-from kosplade.tools.encode.inputs import find_sources
+from kosplade.records.inputs import find_sources
 from kosplade.tools.variants.writing import KINDS, write_variant
 
 

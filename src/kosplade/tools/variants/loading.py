@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 from kosplade.errors import UserError
 from kosplade.files import read_json
 from kosplade.retrieval.encoding import without
-from kosplade.retrieval.served import ServedModel, load_export, read_counting, read_hybrid_weight
+from kosplade.retrieval.served import ServedModel, load_export, read_counting, read_expandable, read_hybrid_weight
 from kosplade.vocab.pieces import piece_strings
 from kosplade.vocab.tokenizer import load_tokenizer
 
@@ -65,7 +65,9 @@ def load_any(folder: Path, *, max_query_length: int, max_document_length: int) -
     from kosplade.tools.variants.onnx_encoder import OnnxEncoder  # onnxruntime takes a while
 
     tokenizer, weights = load_tokenizer(folder, REMEDY), read_json(folder / "idf.json", REMEDY)
-    query_weight_V = np.array([weights[piece] for piece in piece_strings(tokenizer)], dtype=np.float32)
+    pieces = piece_strings(tokenizer)
+    query_weight_V = np.array([weights[piece] for piece in pieces], dtype=np.float32)
     encoder = OnnxEncoder(folder, len(query_weight_V))
     says = {"counting": read_counting(folder, REMEDY), "hybrid_weight": read_hybrid_weight(folder, REMEDY)}
-    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, **says, **lengths)
+    expandable_V = read_expandable(folder, pieces, REMEDY)
+    return ServedModel(encoder, tokenizer, query_weight_V, query_weight_V == 0, expandable_V, **says, **lengths)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.files import replacing, write_json
+from kosplade.records.inputs import Source
 from kosplade.retrieval.served import ServedModel
 from kosplade.tools.encode.counting import count_sources, read_texts
-from kosplade.tools.encode.inputs import Source
 from kosplade.tools.options import refuse_outs
 from kosplade.tools.recounting import weights_of
 from kosplade.tools.variants.loading import ABOUT, FILE, LENGTHS, load_variant
@@ -24,7 +25,7 @@ from kosplade.vocab.pieces import piece_strings
 ENGINES = {"onnx": write_onnx, "int8": write_int8}
 KINDS = ("pruned", *ENGINES, "recounted")
 MODEL = ("config.json", "model*.safetensors*", "tokenizer*.json")
-BESIDE = ("config.json", "idf.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
+BESIDE = ("config.json", "idf.json", "expandable.json", "tokenizer.json", "tokenizer_config.json", LENGTHS)
 
 
 def write_variant(source: Path, output: Path, kind: str, texts: Sequence[Source] = (), ray: str | None = None) -> str:
@@ -57,10 +58,12 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[Source]
             ENGINES[kind](model.encoder, target / FILE)
             _copy(source, BESIDE, target)
         elif kind == "pruned":
-            _write_tables(model, write_pruned(model, pieces_v, target), model.query_weight_V[pieces_v], target)
+            pruned = write_pruned(model, pieces_v, target)
+            _write_tables(model, pruned, model.query_weight_V[pieces_v], model.expandable_V[pieces_v], target)
         else:
             _copy(source, MODEL, target)
-            _write_tables(model, model.tokenizer, weights_of(model, count_sources(texts, source, ray)), target)
+            weight_V = weights_of(model, count_sources(texts, source, ray))
+            _write_tables(model, model.tokenizer, weight_V, model.expandable_V, target)
         pieces = pieces_v.tolist() if len(pieces_v) < size else None
         write_json(target / ABOUT, {"kind": kind, "vocabulary": size, "pieces": pieces})
     return f"{output}: {kind}, {len(pieces_v)} of {size} pieces"
@@ -79,8 +82,16 @@ def _copy(source: Path, patterns: Sequence[str], target: Path) -> None:
         shutil.copyfile(file, target / file.name)
 
 
-def _write_tables(model: ServedModel, tokenizer: PreTrainedTokenizerBase, weight_v: np.ndarray, folder: Path) -> None:
-    """What a folder with weights and tokenizer lacks to be an export: the weights of queries, and the modules."""
-    write_json(folder / "idf.json", dict(zip(piece_strings(tokenizer), weight_v.tolist(), strict=True)))
+def _write_tables(
+    model: ServedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    weight_v: np.ndarray,
+    expandable_v: np.ndarray,
+    folder: Path,
+) -> None:
+    """What a folder with weights and tokenizer lacks to be an export: its two tables of pieces, and the modules."""
+    pieces = piece_strings(tokenizer)
+    write_json(folder / "idf.json", dict(zip(pieces, weight_v.tolist(), strict=True)))
+    write_json(folder / "expandable.json", list(compress(pieces, expandable_v)))
     lengths = {"max_query_length": model.max_query_length, "max_document_length": model.max_document_length}
     write_sentence_transformers(folder, torch.from_numpy(weight_v), tokenizer, **lengths)

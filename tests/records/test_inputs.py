@@ -6,7 +6,7 @@ import pytest
 from tools.encode.conftest import FORMS, RECORDS, write_records
 
 from kosplade.errors import UserError
-from kosplade.tools.encode.inputs import find_sources, read_shards
+from kosplade.records.inputs import find_sources, read_shards
 
 
 def ids(shard):

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from kosplade.errors import UserError, first_line
+from kosplade.records.document import Document, to_document
 from kosplade.records.jsonl import check_record, parse_line
-from kosplade.retrieval.beir import Document, to_document
 
 COMPRESSIONS = {".jsonl": None, ".jsonl.gz": "gzip", ".jsonl.zst": "zstd"}
 PARQUET = ".parquet"
