@@ -6,7 +6,11 @@ import signal
 import pytest
 from pipeline.copies import Clone, copy_of, wait_for
 
-RECORD = '{"query": "환불은 언제 되나요?", "positive": "사흘 안에 됩니다."}\n'
+MINE = {
+    "data/v24.0/train_more.jsonl": '{"query": "환불은 언제 되나요?", "positive": "사흘 안에 됩니다."}\n',
+    "data/models/other/config.json": "{}\n",
+    "data/collection/other.jsonl": '{"_id": "1", "text": "환불은 사흘 안에 됩니다."}\n',
+}
 
 
 @pytest.fixture(scope="module")
@@ -16,17 +20,16 @@ def copy(small, tmp_path_factory) -> Clone:
 
 @pytest.fixture
 def mine(copy):
-    """What no commit knows: a new training file, and a model in the folder of a user's models."""
-    files = [copy.folder / "data/v24.0/train_more.jsonl", copy.folder / "data/models/other/config.json"]
-    files.append(copy.folder / "data/collection/other.jsonl")
-    files[1].parent.mkdir()
-    for file in files:
-        file.write_text(RECORD, encoding="utf-8")
+    """What no commit knows: a new file in each of the user's folders."""
+    texts = {copy.folder / name: text for name, text in MINE.items()}
+    for file, text in texts.items():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
     yield
-    for file in files:
-        assert file.read_text(encoding="utf-8") == RECORD
+    for file, text in texts.items():
+        assert file.read_text(encoding="utf-8") == text
         file.unlink()
-    files[1].parent.rmdir()
+    (copy.folder / "data/models/other").rmdir()
 
 
 def is_as_committed(copy: Clone) -> bool:
@@ -60,4 +63,4 @@ def test_an_experiment_that_was_stopped_leaves_nothing(copy, mine, tmp_path):
     copy.make("restore")
     assert is_as_committed(copy)
     # Every out is back: what is left to do is due to the files of `mine` alone.
-    assert copy.changed() == {"prepare", "backbone", "teacher", "baselines"}
+    assert copy.changed() == {"prepare", "backbone", "idf", "teacher", "baselines"}
