@@ -103,7 +103,7 @@ def write_small(model: Path, folder: Path) -> Path:
     small = AutoModelForMaskedLM.from_config(config)
     torch.nn.init.constant_(small.get_output_embeddings().bias, -9.0)
     small.save_pretrained(folder)
-    for name in ("idf.json", "tokenizer.json", "tokenizer_config.json"):
+    for name in ("idf.json", "expandable.json", "tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(model / name, folder / name)
     return folder
 
