@@ -17,7 +17,7 @@ from kosplade.records.jsonl import check_record, parse_line
 COMPRESSIONS = {".jsonl": None, ".jsonl.gz": "gzip", ".jsonl.zst": "zstd"}
 PARQUET = ".parquet"
 FIELDS = ("_id", "title", "text")
-_AT_ONCE = 1024  # rows of a Parquet file in memory
+_AT_ONCE = 1024  # rows in memory
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,19 @@ def read_shards(source: Source, lines: int, done: Collection[int] = ()) -> Itera
         if number not in done:
             yield _shard(number, batch)
         number += 1
+
+
+def read_texts(source: Source, rejected: list[str] | None = None) -> Iterator[str]:
+    """What is encoded of every document. Errors of lines that are none are added to `rejected`.
+
+    Raises UserError as `read_shards`, and without `rejected` for the first such line.
+    """
+    for shard in read_shards(source, _AT_ONCE):
+        for one in shard.rejected:
+            if rejected is None:
+                raise UserError(one["error"])
+            rejected.append(one["error"])
+        yield from (document.whole for document in shard.documents)
 
 
 def _shard(number: int, batch: list[tuple[str, bytes | dict]]) -> Shard:

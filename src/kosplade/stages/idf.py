@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from kosplade.console import run_stage
-from kosplade.errors import UserError
 from kosplade.params import Params
 from kosplade.paths import BACKBONE, COLLECTION, IDF, TRIPLETS
 from kosplade.records.arrow import open_triplets
-from kosplade.records.inputs import Source, find_sources, read_shards
+from kosplade.records.inputs import Source, find_sources, read_texts
 from kosplade.records.kiwi import functional_share
 from kosplade.vocab.frequencies import count_shards
 from kosplade.vocab.pieces import hangul_mask
@@ -16,7 +15,6 @@ from kosplade.vocab.prior import pseudo_documents, unigram_probabilities
 from kosplade.vocab.tables import save_idf
 from kosplade.vocab.tokenizer import load_tokenizer
 
-LINES_AT_ONCE = 1024
 TAGGED, TAGGED_CHARACTERS = 20_000, 2_000  # documents that Kiwi reads, and of each the beginning
 
 
@@ -35,11 +33,7 @@ def sampled_documents(total: int) -> list[str]:
 
 def collection_documents(sources: list[Source], start: int, stop: int) -> Iterator[str]:
     """Documents of a range of files of data/collection. Raises UserError, with `file:line`, for what is none."""
-    for source in sources[start:stop]:
-        for shard in read_shards(source, LINES_AT_ONCE):
-            for one in shard.rejected:
-                raise UserError(one["error"])
-            yield from (document.whole for document in shard.documents)
+    return (text for source in sources[start:stop] for text in read_texts(source))
 
 
 def collection_sources() -> list[Source]:

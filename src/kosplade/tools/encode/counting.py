@@ -1,25 +1,18 @@
 """In how many documents of the same inputs each piece occurs, in this process or on Ray: the same to the bit."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
 from kosplade.console import say
 from kosplade.errors import UserError
-from kosplade.records.inputs import Source, read_shards
+from kosplade.records.inputs import Source, read_texts
 from kosplade.tools.encode.running import ray_cluster
 from kosplade.vocab.frequencies import DocumentFrequencies, count_documents
 from kosplade.vocab.tokenizer import load_tokenizer
 
 _AT_ONCE = 1024  # texts
-
-
-def read_texts(source: Source, rejected: list[str]) -> Iterator[str]:
-    """What is encoded of every document; errors of lines that are none are added to `rejected`."""
-    for shard in read_shards(source, _AT_ONCE):
-        rejected += (one["error"] for one in shard.rejected)
-        yield from (document.whole for document in shard.documents)
 
 
 def count_sources(sources: Sequence[Source], tokenizer: Path, address: str | None = None) -> DocumentFrequencies:

@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from kosplade.errors import UserError
 from kosplade.export.sentence_transformers import write_sentence_transformers
 from kosplade.files import replacing, write_json
-from kosplade.records.inputs import Source
+from kosplade.records.inputs import Source, read_texts
 from kosplade.retrieval.served import ServedModel
-from kosplade.tools.encode.counting import count_sources, read_texts
+from kosplade.tools.encode.counting import count_sources
 from kosplade.tools.options import refuse_outs
 from kosplade.tools.recounting import weights_of
 from kosplade.tools.variants.loading import ABOUT, FILE, LENGTHS, load_variant
@@ -51,7 +51,9 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[Source]
     model, size = variant.model, variant.vocab_size
     if kind == "pruned" and len(variant.pieces_v) < size:
         raise UserError(again)
-    pieces_v = kept_pieces(model.tokenizer, _read(texts)) if kind == "pruned" else variant.pieces_v
+    pieces_v = variant.pieces_v
+    if kind == "pruned":
+        pieces_v = kept_pieces(model.tokenizer, [text for one in texts for text in read_texts(one)])
     with replacing(output) as target:
         target.mkdir()
         if kind in ENGINES:
@@ -67,14 +69,6 @@ def write_variant(source: Path, output: Path, kind: str, texts: Sequence[Source]
         pieces = pieces_v.tolist() if len(pieces_v) < size else None
         write_json(target / ABOUT, {"kind": kind, "vocabulary": size, "pieces": pieces})
     return f"{output}: {kind}, {len(pieces_v)} of {size} pieces"
-
-
-def _read(sources: Sequence[Source]) -> list[str]:
-    rejected: list[str] = []
-    texts = [text for source in sources for text in read_texts(source, rejected)]
-    if rejected:
-        raise UserError(rejected[0])
-    return texts
 
 
 def _copy(source: Path, patterns: Sequence[str], target: Path) -> None:
