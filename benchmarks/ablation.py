@@ -1,73 +1,56 @@
 """What each choice of the recipe is worth, as DVC experiments: `PYTHONPATH=src python benchmarks/ablation.py queue`.
 
     queue    queue every row that has no experiment yet; then: dvc queue start -j 1
-    table    the rows that have run, as the README shows them; a row with several seeds is their mean and spread
+    table    the rows that have run, as docs/results.md shows them
 
-An experiment takes about 13 minutes on two cores.
+An experiment takes 12 to 17 minutes on two cores.
 """
 
-import itertools
 import json
-import statistics
 import subprocess
 import sys
 
 from kosplade.errors import UserError
 from kosplade.report.experiments import experiment, git
-from kosplade.retrieval.results import format_table, reported_split
+from kosplade.retrieval.results import format_table
 
 NO_COUNTS = ("occurrences.k1=0", "occurrences.floor=0", "occurrences.query_idf=0")
-NO_PRIOR = ("loss.idf_prior=0", "loss.functional_penalty=1", *NO_COUNTS)
-PLAIN = ("loss.distillation=0", "loss.morphemes=0", *NO_PRIOR)
 ROWS = {
     # row: settings beside the defaults of params.yaml
-    "v24": ("version=v24", "loss.idf_weighting=false", "loss.stopword_mask=false"),
-    "guide": (*PLAIN, "loss.infonce_inference_free=0"),
-    "idf-in-score": PLAIN,
-    "distillation": ("loss.morphemes=0", *NO_PRIOR),
-    "morphemes": NO_PRIOR,
-    "prior": NO_PRIOR[1:],
     "v25": (),
-    "no-counts": NO_COUNTS,
-    "list-alone": ("loss.functional_penalty=1",),
-    "no-silent-pace": ("train.silent_pace=1", "train.bias_beta2=0.999"),
+    "no-distillation": ("loss.distillation=0",),
+    "distillation-3": ("loss.distillation=3",),
+    "dense-teacher": ("loss.teacher_lexical=0",),
+    "lexical-0.6": ("loss.teacher_lexical=0.6",),
+    "temperature-0.05": ("loss.teacher_temperature=0.05",),
     "hard-negatives": ("train.hard_negatives=1",),
-    "two-epochs": ("train.epochs=2",),
-    "no-mask": ("version=no-mask", "loss.stopword_mask=false"),
-    "penalty-1": ("stopword_penalty=1",),
+    "batch-32": ("train.batch_size=32",),
+    "guide": (
+        "loss.distillation=0",
+        "loss.morphemes=0",
+        "loss.idf_prior=0",
+        "loss.functional_penalty=1",
+        "loss.infonce_inference_free=0",
+        *NO_COUNTS,
+    ),
+    "no-counts": NO_COUNTS,
+    "no-morphemes": ("loss.morphemes=0",),
     "penalty-8": ("stopword_penalty=8",),
-    "penalty-15": ("stopword_penalty=15",),
-    "layers-4": ("model.num_layers=4", "lambda_flops=0.02"),
-    "layers-8": ("model.num_layers=8", "lambda_flops=0.03"),
-    "trained-2": ("train.trained_layers=2",),
-    "trained-12": ("train.trained_layers=12",),
+    "no-mask": ("version=no-mask", "loss.stopword_mask=false"),
 }
-SEEDS = (43, 44)  # beside that of params.yaml, for the rows that the text leans on
-REPEATED = ("v24", "guide", "v25")
-COLUMNS = {
-    "nDCG@10, inference-free": ("eval", "inference_free", "ndcg10"),
-    "encoded": ("eval", "encoded", "ndcg10"),
-    "semantic top 10": ("sparsity", "semantic_top10"),
-    "stopword activation": ("sparsity", "stopword_activation"),
-    "document nnz": ("sparsity", "document_nnz"),
-    "FLOPS": ("cost", "inference_free", "flops"),
+QUALITY = {"validation": "val", "test": "test", "wider": "wider"}
+SPARSITY = {
+    "semantic top 10": "semantic_top10",
+    "stopword activation": "stopword_activation",
+    "weight on grammar": "functional_weight",
+    "pieces a document": "document_nnz",
 }
-
-
-def runs() -> dict[str, list[tuple[str, tuple[str, ...]]]]:
-    """The experiments of each row: (name, settings)."""
-    return {
-        row: [(f"ablation-{row}", settings)]
-        + [(f"ablation-{row}-{seed}", (*settings, f"seed={seed}")) for seed in SEEDS if row in REPEATED]
-        for row, settings in ROWS.items()
-    }
 
 
 def queue() -> None:
-    """Queue what has no experiment, up to its figures: every row once before any row again."""
-    rounds = itertools.zip_longest(*runs().values())
-    for name, settings in (one for round_ in rounds for one in round_ if one):
-        if experiment(name):
+    """Queue every row that has no experiment."""
+    for row, settings in ROWS.items():
+        if experiment(name := f"ablation-{row}"):
             print(f"{name}: there already")
             continue
         changes = [part for setting in settings for part in ("-S", setting)]
@@ -75,35 +58,27 @@ def queue() -> None:
             raise UserError(f"{name} could not be queued; the lines above say why.")
 
 
-def figures(commit: str) -> dict[str, float]:
-    """COLUMNS of one experiment, of the reported split."""
-    found = {stem: json.loads(git("show", f"{commit}:metrics/{stem}.json")) for stem in ("eval", "sparsity", "cost")}
-    found["eval"] = found["eval"][reported_split(found["eval"])]
-    values = {}
-    for title, (stem, *keys) in COLUMNS.items():
-        value = found[stem]
-        for key in keys:
-            value = value[key]
-        values[title] = value
-    return values
+def figures(commit: str) -> dict[str, str]:
+    """Cells of one experiment: nDCG@10 by inference-free / encoded queries, then SPARSITY."""
+    quality, sparsity = (json.loads(git("show", f"{commit}:metrics/{stem}.json")) for stem in ("eval", "sparsity"))
+    cells = {}
+    for title, split in QUALITY.items():
+        cells[title] = " / ".join(f"{quality[split][way]['ndcg10']:.3f}" for way in ("inference_free", "encoded"))
+    for title, key in SPARSITY.items():
+        cells[title] = f"{sparsity[key]:.1f}" if key == "document_nnz" else f"{sparsity[key]:.3f}"
+    return cells
 
 
 def table() -> str:
-    """The rows that have run; with several seeds mean and standard deviation."""
-    rows = []
-    for row, experiments in runs().items():
-        measured = [figures(commit) for name, _ in experiments if (commit := experiment(name))]
-        if not measured:
-            continue
-        cells: dict[str, object] = {"row": row, "settings": " ".join(ROWS[row]), "seeds": len(measured)}
-        for title in COLUMNS:
-            values = [one[title] for one in measured]
-            spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
-            cells[title] = f"{statistics.mean(values):.3f}{spread}"
-        rows.append(cells)
+    """The rows that have run."""
+    rows = [
+        {"row": row, "settings": " ".join(settings), **figures(commit)}
+        for row, settings in ROWS.items()
+        if (commit := experiment(f"ablation-{row}"))
+    ]
     if not rows:
         raise UserError("No row has run. Run: python benchmarks/ablation.py queue; dvc queue start -j 1")
-    return format_table(rows, ["row", "settings", "seeds", *COLUMNS])
+    return format_table(rows, ["row", "settings", *QUALITY, *SPARSITY])
 
 
 def main(arguments: list[str]) -> None:
