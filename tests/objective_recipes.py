@@ -16,6 +16,7 @@ OFF = LossParams(
     idf_prior=0.0,
     infonce_inference_free=0.0,
     infonce_encoded=0.0,
+    query_idf=0.0,
     temperature_inference_free=2.0,
     temperature_encoded=1.0,
     distillation=0.0,
@@ -40,10 +41,9 @@ TERMS = (
 PARAMS = load_params(Path(__file__).parents[1] / "params.yaml")
 
 
-def recipe(lambda_flops=0.0, query_idf=0.0, **loss) -> Params:
+def recipe(lambda_flops=0.0, **loss) -> Params:
     """All of params.yaml with the terms off but for those named; idf_alpha 2.5 and stopword_penalty 5."""
     values = {"lambda_flops": lambda_flops, "idf_alpha": 2.5, "stopword_penalty": 5.0}
-    values["occurrences"] = PARAMS.occurrences.model_copy(update={"query_idf": query_idf})
     return PARAMS.model_copy(update=values | {"loss": OFF.model_copy(update=loss)})
 
 

@@ -98,6 +98,7 @@ class LossParams(_Group):
     idf_prior: Weight
     infonce_inference_free: Weight
     infonce_encoded: Weight
+    query_idf: Weight
     temperature_inference_free: Positive
     temperature_encoded: Positive
     distillation: Weight

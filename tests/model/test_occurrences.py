@@ -76,10 +76,11 @@ def test_settings_of_the_recipe_and_v24_has_no_idf():
     params = load_params(ROOT / "params.yaml")
     own = params.occurrences.model_copy(update={"k1": 0.5, "b": 0.25, "floor": 2.0, "least": 0.1, "query_idf": 0.5})
     params = params.model_copy(update={"occurrences": own})
-    assert counting_of(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25, query_idf=0.5)
+    assert counting_of(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25)
     assert served_counting(params, tables) == Counting(0.5, 0.25, 80.0, floor_per_idf=0.25, least=0.1, query_idf=0.5)
     plain = params.model_copy(update={"loss": params.loss.model_copy(update={"idf_weighting": False})})
     assert counting_of(plain, tables) == Counting(0.5, 0.25, 80.0)
+    assert served_counting(plain, tables) == Counting(0.5, 0.25, 80.0, least=0.1)
     # A text is read so far and no further.
     short = params.model_copy(update={"model": params.model.model_copy(update={"max_document_length": 32})})
     assert counting_of(short, tables).mean_length == 32

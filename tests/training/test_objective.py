@@ -41,8 +41,8 @@ QUERY = torch.tensor([[1.0, 0.0, 0.0, 2.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 
 DOCUMENT = torch.tensor([[4.0, 0.0, 0.0, 5.0, 1.0, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.5, 0.0, 2.0, 3.0, 0.0]], dtype=D)
 
 
-def objective(lambda_flops=0.0, query_idf=0.0, **changes) -> Objective:
-    return Objective(recipe(lambda_flops, query_idf, **changes), TABLES)
+def objective(lambda_flops=0.0, **changes) -> Objective:
+    return Objective(recipe(lambda_flops, **changes), TABLES)
 
 
 def compute(

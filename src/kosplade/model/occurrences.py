@@ -31,24 +31,23 @@ class Counting:
 
 
 def counting_of(params: Params, tables: Tables) -> Counting:
-    """As params.yaml says for the training, which drops no expansion: it could never grow.
+    """What documents pass in training, as params.yaml says. No expansion is dropped there: it could never grow.
 
-    V24 knows no IDF, so it has neither a floor nor IDF in its queries.
+    V24 knows no IDF, so it has no floor.
     """
     own = params.occurrences
-    has_idf = float(params.loss.idf_weighting)
     return Counting(
         k1=own.k1,
         b=own.b,
         mean_length=min(tables.mean_length, params.model.max_document_length),  # no text is read further
-        floor_per_idf=has_idf * own.floor / float(tables.idf_V.max()),
-        query_idf=has_idf * own.query_idf,
+        floor_per_idf=float(params.loss.idf_weighting) * own.floor / float(tables.idf_V.max()),
     )
 
 
 def served_counting(params: Params, tables: Tables) -> Counting:
-    """The same for an index, which pays for each expansion: small ones are dropped."""
-    return replace(counting_of(params, tables), least=params.occurrences.least)
+    """The same for an index, which pays for each expansion: small ones are dropped. V24's queries add no IDF."""
+    own, has_idf = params.occurrences, float(params.loss.idf_weighting)
+    return replace(counting_of(params, tables), least=own.least, query_idf=has_idf * own.query_idf)
 
 
 class Occurrences(nn.Module):

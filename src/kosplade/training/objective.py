@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kosplade.model.occurrences import counting_of
 from kosplade.params import Params
 from kosplade.training import losses
 from kosplade.vocab.tables import RATIO_CAP, WEIGHT_FLOOR, Tables, served_weights
@@ -38,9 +37,10 @@ class Objective:
 
     def __init__(self, params: Params, tables: Tables):
         self.weights = params.loss
-        self.query_idf = query_idf = counting_of(params, tables).query_idf
         # The score is a sum: of what the encoder says, and of a share of that of an inference-free query.
-        self.temperature_encoded = params.loss.temperature_encoded + query_idf * params.loss.temperature_inference_free
+        self.query_idf = float(params.loss.idf_weighting) * params.loss.query_idf
+        own = self.query_idf * params.loss.temperature_inference_free
+        self.temperature_encoded = params.loss.temperature_encoded + own
         self.lambda_flops = params.lambda_flops
         self.stopword_V = tables.stopword_V
         self.special_V = tables.special_V
