@@ -14,7 +14,7 @@ from kosplade.errors import UserError
 from kosplade.report.experiments import experiment, git
 from kosplade.retrieval.results import format_table
 
-NO_COUNTS = ("occurrences.k1=0", "occurrences.floor=0", "occurrences.query_idf=0")
+NO_COUNTS = ("occurrences.k1=0", "occurrences.floor=0", "occurrences.query_idf=0", "loss.query_idf=0")
 ROWS = {
     # row: settings beside the defaults of params.yaml
     "v25": (),

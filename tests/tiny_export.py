@@ -14,7 +14,7 @@ HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
 WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
 EXPANDABLE_V = torch.arange(40) != 39
 HYBRID_WEIGHT = 0.7
-COUNTING = Counting(k1=0.9, b=0.4, mean_length=8.0, floor_per_idf=0.25, query_idf=1.0)
+COUNTING = Counting(k1=0.9, b=0.4, mean_length=8.0, floor_per_idf=0.25, query_idf=2.0)
 
 
 def write_tiny_export(

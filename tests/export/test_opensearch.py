@@ -14,7 +14,7 @@ import pytest
 import torch
 from opensearchpy import OpenSearch
 from opensearchpy.helpers import bulk
-from tiny_export import WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, WEIGHT_V, write_tiny_export
 from tokenizers import Tokenizer
 
 from kosplade.errors import UserError
@@ -193,7 +193,8 @@ def test_the_bodies_name_what_the_requests_make(export):
     method = near["mappings"]["properties"][FIELD]["method"]
     assert method["name"] == "seismic"
     ceiling = method["parameters"]["quantization_ceiling_search"]
-    assert WEIGHT_V.max() <= ceiling < WEIGHT_V.max() + 1
+    largest = COUNTING.query_idf * WEIGHT_V.max()  # of an encoded query, but for what the encoder adds
+    assert largest <= ceiling < largest + 1
     ingest = read(export, "ingest_pipeline.json")["processors"]
     assert [next(iter(one)) for one in ingest] == ["set", "sparse_encoding"]
     assert ingest[1]["sparse_encoding"]["field_map"] == {ingest[0]["set"]["field"]: FIELD}

@@ -22,6 +22,7 @@ CHANGES = (  # stages that run for a reason of their own; what follows them runs
     ("train.epochs", 3, {"train"}),
     ("train.trained_layers", 2, LEARNING),
     ("verify.samples", 32, {"verify"}),
+    ("occurrences.query_idf", 3.0, {"eval", "convert"}),
     ("eval.depth", 120, {"baselines", "eval"}),
     ("eval.sparsity_documents", 12, {"eval"}),
     ("export.opensearch", True, {"convert"}),

@@ -246,7 +246,7 @@ def test_every_option_of_the_loss_is_tested_here():
     settings |= {"teacher_temperature", "teacher_lexical"}  # tests/teacher/test_scores.py
     settings |= {"idf_prior"}  # tests/stages/test_idf.py
     settings |= {"functional_penalty"}  # tests/training/test_losses.py
-    settings |= {"temperature_inference_free", "temperature_encoded"}
+    settings |= {"temperature_inference_free", "temperature_encoded", "query_idf"}
     assert LossParams.model_fields.keys() == settings | set(TERMS)
 
 

@@ -64,10 +64,10 @@ def ranks_of(model: ServedModel) -> Ranks:
 
 def field_of(model: ServedModel) -> dict[str, Any]:
     """The mapping of a `sparse_vector` field; weights are one byte each there, cut at the ceilings."""
-    # log(1 + logit) seldom passes 3, and no count multiplies it by more than k1 + 1. An encoded query adds its IDF.
+    # log(1 + logit) seldom passes 3, and no count multiplies it by more than k1 + 1. Encoded queries add their IDF.
     largest = 3.0
     ceilings = {
-        "quantization_ceiling_search": math.ceil(model.query_weight_V.max()),
+        "quantization_ceiling_search": math.ceil(max(1.0, model.counting.query_idf) * model.query_weight_V.max()),
         "quantization_ceiling_ingest": math.ceil(largest * (model.counting.k1 + 1)),
     }
     return {"type": "sparse_vector", "method": {"name": "seismic", "parameters": ceilings}}
