@@ -72,13 +72,23 @@ def test_only_the_first_of_several_processes_speaks(place, capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
-def test_ctrl_c_is_one_line(place, capsys):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize(
+    ("sent", "on_sigint"),
+    [
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_IGN),  # started in the background by a shell
+    ],
+)
+def test_an_interruption_is_one_line(place, capsys, sent, on_sigint):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, on_sigint)
     try:
         with pytest.raises(SystemExit) as ended:
-            run_stage("idf", lambda params: signal.raise_signal(signal.SIGINT))
+            run_stage("idf", lambda params: signal.raise_signal(sent))
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert ended.value.code == 130
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: stage idf was interrupted.")

@@ -65,7 +65,8 @@ def one_line(name: str, lighter: str, again: str) -> Iterator[None]:
 
     Any other exception passes. `lighter` says how to need less memory, `again` what to do after an interruption.
     """
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # Not the handler of SIGINT: a shell has what it starts in the background ignore that one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
         sys.stdout.flush()
