@@ -77,7 +77,8 @@ train-v25: need-idf $(READY) ## train in the foreground
 	dvc repro train
 train-v25-bg: need-idf $(READY) ## train in the background: prints PID and log file
 	@mkdir -p outputs
-	@nohup dvc repro train > $(LOG) 2>&1 & echo "PID $$!, log $(LOG)"
+	@# DVC's end would leave its stage running: a kill of the PID is a kill of the stage, of which DVC makes its own end.
+	@nohup sh -c 'dvc repro train & trap "pkill -TERM -P $$!" TERM; wait $$!; wait $$!' > $(LOG) 2>&1 & echo "PID $$!, log $(LOG)"
 train-v25-resume: need-idf $(READY) ## go on with a training that was killed, at its last checkpoint
 	dvc repro train
 

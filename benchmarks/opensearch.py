@@ -251,7 +251,7 @@ def main(options: argparse.Namespace) -> None:
         filled[name] = fill(client, f"benchmark-{name}", body, documents, count, ranks)
     rows: list[dict[str, Any]] = []
     ndcg10: dict[str, dict[str, float]] = {}
-    for way in ways(model.hybrid_weight, ranks):
+    for way in ways(model.hybrid_weight["inference_free"], ranks):
         index = f"benchmark-{way.index}"
         row: dict[str, Any] = {"way": way.name}
         if has_quality:
@@ -265,7 +265,7 @@ def main(options: argparse.Namespace) -> None:
         "documents": count,
         "queries": len(queries),
         "pieces a document": round(documents_NV.nnz / documents_NV.shape[0], 1),
-        "hybrid weight": model.hybrid_weight,
+        "hybrid weight": model.hybrid_weight["inference_free"],
         "OpenSearch": client.info()["version"]["number"],
         "cores": os.cpu_count(),
         "load": round(statistics.fmean(os.getloadavg()), 2),

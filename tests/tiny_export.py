@@ -13,7 +13,7 @@ HIDDEN = [0, 1, 2, 3, 4, 7]  # the special pieces of `word_tokenizer` and w7
 HIDDEN_V = torch.isin(torch.arange(40), torch.tensor(HIDDEN))
 WEIGHT_V = torch.where(HIDDEN_V, 0.0, torch.arange(40) / 10)  # the IDF of piece i is i / 10
 EXPANDABLE_V = torch.arange(40) != 39
-HYBRID_WEIGHT = 0.7
+HYBRID_WEIGHT = {"inference_free": 0.7, "encoded": 0.4}
 COUNTING = Counting(k1=0.9, b=0.4, mean_length=8.0, floor_per_idf=0.25, query_idf=2.0)
 
 

@@ -135,7 +135,7 @@ def test_the_readme_runs_and_the_vectors_of_the_server_are_ours(served):
     text = (served.folder / "queries/hybrid_text.json").read_text().replace("QUERY_MODEL_ID", served.query)
     lexical = client.search(index="docs", body={"query": bm25_query(EXAMPLE), "size": DEPTH})["hits"]["hits"]
     parts = {"q": best}, {"q": {hit["_id"]: hit["_score"] for hit in lexical}}
-    expected = hybrid_run(*parts, model.hybrid_weight, len(TEXTS))["q"]
+    expected = hybrid_run(*parts, model.hybrid_weight["inference_free"], len(TEXTS))["q"]
     hits = client.search(
         index="docs", body=json.loads(text) | {"size": len(TEXTS)}, search_pipeline="kosplade-v25-hybrid"
     )["hits"]["hits"]

@@ -76,6 +76,20 @@ def test_the_background_training_says_where_it_is_and_outlives_its_shell(small):
 
 
 @pytest.mark.full
+def test_the_pid_of_the_background_training_ends_it(small):
+    small.set("seed", 7)
+    pid, log = re.search(r"PID (\d+), log (\S+)", small.make("train-v25-bg").stdout).groups()
+    try:
+        wait_for(lambda: "kosplade.stages.verify" in " ".join(small.processes().values()))
+        os.kill(int(pid), signal.SIGTERM)
+        wait_for(lambda: not small.processes())
+        assert "failed to reproduce 'verify'" in (small.folder / log).read_text()
+    finally:
+        small.end_processes()
+        small.restore()
+
+
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("target", "said"),
     [("logs-v25", "loss 1.25"), ("tensorboard-v25", r"http://localhost:\d+"), ("monitor", r"\d[^\n]*\n[^\n]*\d")],

@@ -6,6 +6,7 @@ import ir_measures
 import pytest
 from ir_measures import RR, nDCG
 
+from kosplade.retrieval.hybrid import HYBRIDS
 from kosplade.retrieval.results import BASELINES
 from kosplade.retrieval.served import WAYS
 
@@ -76,7 +77,7 @@ def test_what_the_report_reads_is_there(small):
     folder, metrics = "outputs/eval_v25", read(small, "metrics/eval.json")["val"]
     queries = read(small, f"{folder}/queries.json")
     assert queries["split"] == "val"
-    assert set(queries["ndcg10"]) == {*WAYS, "hybrid", *BASELINES}
+    assert set(queries["ndcg10"]) == {*WAYS, *HYBRIDS, *BASELINES}
     mean = sum(queries["ndcg10"]["encoded"]) / len(queries["ids"])
     assert mean == pytest.approx(metrics["encoded"]["ndcg10"], abs=1e-5)
     assert read(small, f"{folder}/gains.json")["ndcg10"] == metrics["ndcg10_gain"]

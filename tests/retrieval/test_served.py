@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 import torch
-from tiny_export import COUNTING, HIDDEN, WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, HIDDEN, HYBRID_WEIGHT, WEIGHT_V, write_tiny_export
 from tiny_tokenizers import unigram
 
 from kosplade.errors import UserError
@@ -50,16 +50,29 @@ def test_vectors_are_the_encoders_without_what_is_hidden(export, word_tokenizer)
     np.testing.assert_allclose(some[:, [9, 20]], encoded_NV[:, [9, 20]], atol=1e-5)
 
 
-def test_an_export_of_another_recipe_counts_nothing(export):
+def test_a_model_of_another_recipe_counts_nothing_and_weighs_evenly(export):
     folder, _ = export
     config = json.loads((folder / "config.json").read_text())
-    assert load(folder).counting == COUNTING
-    (folder / "config.json").write_text(json.dumps(config | {"occurrences": {"k1": 1.0, "k2": 2.0}}))
-    with pytest.raises(UserError, match=r"config\.json: 'occurrences' is not what an export holds"):
-        load(folder)
-    del config["occurrences"]
+    assert (load(folder).counting, load(folder).hybrid_weight) == (COUNTING, HYBRID_WEIGHT)
+    del config["occurrences"], config["hybrid_weight"]
     (folder / "config.json").write_text(json.dumps(config))
-    assert load(folder).counting == Counting()
+    assert (load(folder).counting, load(folder).hybrid_weight) == (Counting(), {"inference_free": 0.5, "encoded": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("occurrences", {"k1": 1.0, "k2": 2.0}, "is not what an export holds"),
+        ("hybrid_weight", {"inference_free": 0.5, "encoded": 1.5}, "is not a number from 0 to 1 for each of"),
+        ("hybrid_weight", 0.7, "is not a number from 0 to 1 for each of inference_free and encoded"),
+    ],
+)
+def test_what_config_says_is_checked(export, key, value, said):
+    folder, _ = export
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    with pytest.raises(UserError, match=rf"config\.json: '{key}' {said}"):
+        load(folder)
 
 
 @pytest.mark.parametrize(

@@ -25,15 +25,16 @@ def write_folder(
     query_weight_V: Tensor,
     expandable_V: Tensor,
     counting: Counting,
-    hybrid_weight: float,
+    hybrid_weight: dict[str, float],
     folder: Path,
 ) -> None:
     """Write config, weights, tokenizer, idf.json and expandable.json into `folder`.
 
     Pieces of `unserved_V` (bool) get a decoder bias that keeps them at weight 0, so `log(1 + relu(max logits))` is what
     the model says of a text. What its occurrences change stands in config.json, as "occurrences", and as
-    "hybrid_weight" the model's share in a hybrid with BM25. idf.json holds the weight in an inference-free query of
-    every piece; those not served count 0. expandable.json lists those of `expandable_V` (bool) that are served.
+    "hybrid_weight" the model's share in a hybrid with BM25, by the way of making queries. idf.json holds the weight in
+    an inference-free query of every piece; those not served count 0. expandable.json lists those of `expandable_V`
+    (bool) that are served.
     """
     served = encoder.decoder.bias.detach().clone()
     with torch.no_grad():

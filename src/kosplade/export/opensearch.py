@@ -163,7 +163,7 @@ def _bodies(version: str, models: dict[str, dict], model: ServedModel, ranks: Ra
         "index_sparse_vector.json": index(field_of(model), default_pipeline=f"{ingest}-ranks", sparse=True),
         "ingest_pipeline.json": pipeline,
         "ingest_pipeline_sparse_vector.json": ranked_pipeline(pipeline, FIELD, ranks),
-        "hybrid_pipeline.json": normalization_pipeline(model.hybrid_weight),
+        "hybrid_pipeline.json": normalization_pipeline(model.hybrid_weight["inference_free"]),
         "hybrid_rrf_pipeline.json": rrf_pipeline(),
         "search_pipeline.json": {
             "request_processors": [

@@ -5,6 +5,8 @@ from kosplade.retrieval.trec import Run
 
 WEIGHTS = tuple(tenths / 10 for tenths in range(1, 10))  # of the sparse encoder
 EVEN = 0.5  # where no validation queries have chosen
+HYBRIDS = {"hybrid": "inference_free", "hybrid_encoded": "encoded"}  # system: the way of making its queries
+LEXICAL = "bm25_kiwi"  # the other part of each
 
 
 def hybrid_run(sparse: Run, lexical: Run, weight: float, depth: int) -> Run:

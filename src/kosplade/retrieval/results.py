@@ -6,10 +6,13 @@ from typing import Any
 
 from tabulate import tabulate
 
+from kosplade.retrieval.hybrid import HYBRIDS
+
 SYSTEMS = {
     "inference_free": "inference-free queries",
     "encoded": "encoded queries",
     "hybrid": "hybrid: inference-free and BM25",
+    "hybrid_encoded": "hybrid: encoded and BM25",
     "bm25": "BM25, same pieces",
     "bm25_kiwi": "BM25, Kiwi morphemes",
     "dense": "dense teacher",
@@ -81,9 +84,12 @@ def gain_lines(metrics: dict[str, Any], split: str | None = None) -> str:
         for baseline, one in baselines.items()
     ]
     title = f"nDCG@10 compared by a paired randomisation test, p after Holm's correction for {len(lines)} tests:"
-    parts = [f"{SYSTEMS[part]} {gain(one)}" for part, one in figures["hybrid_gain"].items()]
-    hybrid = f"Hybrid, weight {metrics['hybrid_weight']:g} by validation, against its parts: {'; '.join(parts)}."
-    return "\n".join([title, "", *lines, "", hybrid])
+    hybrids = []
+    for system, parts in figures["hybrid_gain"].items():
+        against = "; ".join(f"{SYSTEMS[part]} {gain(one)}" for part, one in parts.items())
+        weight = metrics["hybrid_weight"][HYBRIDS[system]]
+        hybrids.append(f"- {SYSTEMS[system]}, weight {weight:g} by validation, against its parts: {against}")
+    return "\n".join([title, "", *lines, *hybrids])
 
 
 def kind_table(kinds: dict[str, Any]) -> str:

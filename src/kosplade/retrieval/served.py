@@ -27,7 +27,8 @@ class ServedModel:
     """Encoder and tokenizer; `query_weight_V` float32 weighs inference-free queries, `unserved_V` bool is never served.
 
     `expandable_V` (bool) are the pieces that a document may get without holding them: Hangul, and those that the
-    training documents hold. Lengths count special pieces. `hybrid_weight` is the model's share in a hybrid with BM25.
+    training documents hold. Lengths count special pieces. `hybrid_weight` is the model's share in a hybrid with BM25,
+    by each of WAYS.
     """
 
     encoder: SparseEncoder
@@ -38,7 +39,7 @@ class ServedModel:
     max_query_length: int
     max_document_length: int
     counting: Counting = field(default_factory=Counting)
-    hybrid_weight: float = EVEN
+    hybrid_weight: dict[str, float] = field(default_factory=lambda: dict.fromkeys(WAYS, EVEN))
 
     @cached_property
     def occurrences(self) -> Occurrences:
@@ -157,12 +158,16 @@ def read_expandable(folder: Path, pieces: list[str], remedy: str) -> np.ndarray:
     return np.isin(pieces, listed)
 
 
-def read_hybrid_weight(folder: Path, remedy: str) -> float:
-    """The share of the model in a hybrid, as config.json of an export says; of another model, a half."""
-    weight = read_json(folder / "config.json", remedy).get("hybrid_weight", EVEN)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
-        raise UserError(f"{folder}/config.json: 'hybrid_weight' is no number from 0 to 1. {remedy}")
-    return float(weight)
+def read_hybrid_weight(folder: Path, remedy: str) -> dict[str, float]:
+    """By each of WAYS, the model's share in a hybrid, as config.json of an export says; of another model, a half."""
+    weights = read_json(folder / "config.json", remedy).get("hybrid_weight", dict.fromkeys(WAYS, EVEN))
+    try:
+        if all(0 <= weights[way] <= 1 for way in WAYS):
+            return {way: float(weights[way]) for way in WAYS}
+    except (TypeError, KeyError):
+        pass
+    ways = " and ".join(WAYS)
+    raise UserError(f"{folder}/config.json: 'hybrid_weight' is not a number from 0 to 1 for each of {ways}. {remedy}")
 
 
 def check_length(model: ServedModel, length: int, name: str) -> None:

@@ -4,16 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_export import write_tiny_export
+from tiny_export import HYBRID_WEIGHT, write_tiny_export
 
 from kosplade.errors import UserError
 from kosplade.model import SparseEncoder
 from kosplade.pretrained.dense import DenseEncoder
+from kosplade.retrieval.hybrid import HYBRIDS, LEXICAL, hybrid_run
 from kosplade.retrieval.trec import read_run
 from kosplade.tools.beir.__main__ import main
 from kosplade.tools.encode.__main__ import main as encode
 
 CASE = Path(__file__).parents[2] / "cases/beir_self"
+HYBRID_RUNS = [f"export.{name}" for name in HYBRIDS]
 FILE = "안내 - 240130(보도자료) 100%.pdf - 1"
 LENGTHS = ("--max-query-length", "16", "--max-document-length", "32")
 
@@ -51,11 +53,14 @@ def test_baselines_that_are_not_named_cost_nothing(export, tmp_path, monkeypatch
     found = figures(tmp_path / "out")
     assert "dense" not in found
     assert found["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25", "bm25_kiwi"}
-    # A model that finds nothing leaves what BM25 found.
-    hybrid, bm25 = (read_run(tmp_path / f"out/test.{name}.trec") for name in ("export.hybrid", "bm25_kiwi"))
-    assert {query_id: list(of) for query_id, of in hybrid.items()} == {
-        query_id: list(of) for query_id, of in bm25.items()
+    runs = {name: read_run(tmp_path / f"out/test.{name}.trec") for name in (LEXICAL, "export.encoded", *HYBRID_RUNS)}
+    # Inference-free queries find nothing, and leave what BM25 found; encoded ones weigh as the export says.
+    assert {id_: list(of) for id_, of in runs["export.hybrid"].items()} == {
+        id_: list(of) for id_, of in runs[LEXICAL].items()
     }
+    expected = hybrid_run(runs["export.encoded"], runs[LEXICAL], HYBRID_WEIGHT["encoded"], 100)
+    for query_id, scores in expected.items():
+        assert runs["export.hybrid_encoded"][query_id] == pytest.approx(scores, abs=1e-5)
 
 
 def test_vectors_that_were_encoded_before_give_the_same_figures(export, tmp_path, monkeypatch):
@@ -69,7 +74,7 @@ def test_vectors_that_were_encoded_before_give_the_same_figures(export, tmp_path
     here.pop("speed")
     assert before == here
     assert here["gains"]["ndcg10"]["export.encoded"].keys() == {"bm25"}
-    assert "export.hybrid" not in here  # it needs BM25 over morphemes
+    assert not set(HYBRID_RUNS) & set(here)  # it needs BM25 over morphemes
     with pytest.raises(UserError, match=r"holds documents of 32 pieces\. Name that with --max-document-length"):
         run(export, tmp_path / "out", "--vectors", vectors, "--max-document-length", 16)
     (export / "idf.json").write_text((export / "idf.json").read_text() + " ")

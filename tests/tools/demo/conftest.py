@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 PARAMS = load_params(ROOT / "params.yaml")
 TEXTS = [json.loads(line)["query"] for line in QUERIES.read_text(encoding="utf-8").splitlines()[:60]]
 ASKED = [" ".join(text.split()[:3]) for text in TEXTS[::6]]  # each finds the text that it was taken from
-HYBRID_WEIGHT = 0.8
+HYBRID_WEIGHT = {"inference_free": 0.8, "encoded": 0.3}
 COUNTING = Counting(k1=0.5, b=0.5, mean_length=20.0, floor_per_idf=0.1, query_idf=1.0)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tools.demo.conftest import ASKED, HYBRID_WEIGHT, PARAMS, TEXTS, open_views, write_beir
 
-from kosplade.retrieval.hybrid import hybrid_run
+from kosplade.retrieval.hybrid import HYBRIDS, LEXICAL, hybrid_run
 from kosplade.retrieval.reference import Baselines
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import load_export
@@ -63,10 +63,11 @@ def test_morphemes_are_found_once_for_a_corpus(here, monkeypatch):
         run()
 
 
-def test_the_hybrid_weighs_as_its_export_says(loaded):
-    sparse, lexical = (loaded.columns[name].runs(ASKED, 20) for name in ("v25.inference_free", "bm25_kiwi"))
-    runs = {weight: hybrid_run(sparse, lexical, weight, 20) for weight in (0.5, HYBRID_WEIGHT)}
-    assert loaded.columns["v25.hybrid"].runs(ASKED, 20) == runs[HYBRID_WEIGHT] != runs[0.5]
+@pytest.mark.parametrize(("name", "way"), HYBRIDS.items())
+def test_a_hybrid_weighs_as_its_export_says(loaded, name, way):
+    sparse, lexical = (loaded.columns[part].runs(ASKED, 20) for part in (f"v25.{way}", LEXICAL))
+    runs = {weight: hybrid_run(sparse, lexical, weight, 20) for weight in (0.5, HYBRID_WEIGHT[way])}
+    assert loaded.columns[f"v25.{name}"].runs(ASKED, 20) == runs[HYBRID_WEIGHT[way]] != runs[0.5]
 
 
 @pytest.mark.parametrize(

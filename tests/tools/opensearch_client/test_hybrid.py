@@ -31,16 +31,18 @@ def queries(tmp_path):
     return path
 
 
-def test_scores_and_order(plugins, server, client, export, corpus, queries, tmp_path):
+@pytest.mark.parametrize(("way", "options"), [("inference_free", ()), ("encoded", ("--encoded",))])
+def test_scores_and_order(plugins, server, client, export, corpus, queries, tmp_path, way, options):
     run("index", server, export, "--documents", corpus)
     out = {way: tmp_path / way for way in ("sparse", "hybrid")}
-    run("search", server, export, "--queries", queries, "--output", out["sparse"], "--top", DEPTH)
-    run("search", server, export, "--queries", queries, "--output", out["hybrid"], "--top", 10, "--hybrid")
+    ask = ("search", server, export, "--queries", queries, *options, "--output")
+    run(*ask, out["sparse"], "--top", DEPTH)
+    run(*ask, out["hybrid"], "--top", 10, "--hybrid")
     lexical = {}
     for row, text in enumerate(QUERIES):
         hits = client.search(index=INDEX, body={"size": DEPTH, "query": bm25_query(text)})["hits"]["hits"]
         lexical[f"q{row}"] = {hit["_id"]: hit["_score"] for hit in hits}
-    expected = hybrid_run(read_run(out["sparse"]), lexical, HYBRID_WEIGHT, 10)
+    expected = hybrid_run(read_run(out["sparse"]), lexical, HYBRID_WEIGHT[way], 10)
     found = read_run(out["hybrid"])
     for query_id, scores in expected.items():
         assert list(found[query_id].values()) == pytest.approx(list(scores.values()), abs=2e-3)

@@ -18,7 +18,7 @@ from kosplade.retrieval.beir import Collection, read_collection
 from kosplade.retrieval.cost import exact_speed
 from kosplade.retrieval.encoding import inference_free, used_pieces
 from kosplade.retrieval.evaluation import Evaluated, evaluate_runs
-from kosplade.retrieval.hybrid import hybrid_run
+from kosplade.retrieval.hybrid import HYBRIDS, LEXICAL, hybrid_run
 from kosplade.retrieval.reference import Baselines, Found, sparse_found
 from kosplade.retrieval.results import COSTS, QUALITY, cost_cells, format_table, gain, quality_cells
 from kosplade.retrieval.search import to_run, without_own
@@ -48,7 +48,7 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     own_Q = own_documents(collection, ignored=options.identical_ids == "ignore")
     depth = params.eval.depth + 1  # one more, as one may go
     systems: dict[str, Found] = {}
-    hybrid_weights: dict[str, float] = {}
+    hybrid_weights: dict[str, dict[str, float]] = {}
     speeds: dict[str, dict[str, float]] = {}
     for name, folder in names.items():
         model = _load(folder, options, params)
@@ -76,12 +76,12 @@ def evaluate_folder(options: argparse.Namespace) -> None:
         name: to_run(collection.query_ids, collection.document_ids, found.ids_QK, found.scores_QK)
         for name, found in systems.items()
     }
-    if "bm25_kiwi" not in references:
+    if LEXICAL not in references:
         hybrid_weights = {}
-    for name, weight in hybrid_weights.items():
-        runs[f"{name}.hybrid"] = hybrid_run(
-            runs[f"{name}.inference_free"], runs["bm25_kiwi"], weight, params.eval.depth
-        )
+    for name, weights in hybrid_weights.items():
+        for system, way in HYBRIDS.items():
+            parts = runs[f"{name}.{way}"], runs[LEXICAL]
+            runs[f"{name}.{system}"] = hybrid_run(*parts, weights[way], params.eval.depth)
     tested = [name for name in runs if name not in references]
     evaluated = evaluate_runs(collection, runs, tested, list(references))
     costs = {name: found.cost for name, found in systems.items()}
@@ -90,8 +90,10 @@ def evaluate_folder(options: argparse.Namespace) -> None:
     if dense:
         about.append(f"Dense: {params.teacher.name}.")
     if hybrid_weights:
-        shares = ", ".join(f"{weight:g} of {name}" for name, weight in hybrid_weights.items())
-        about.append(f"Hybrid: BM25 over morphemes and, with inference-free queries, {shares}.")
+        shares = ", ".join(
+            f"{weights[way]:g} of {name}.{way}" for name, weights in hybrid_weights.items() for way in HYBRIDS.values()
+        )
+        about.append(f"Hybrids: BM25 over morphemes and {shares}.")
     parts = [
         f"{options.beir}: {len(collection.queries)} queries, {len(collection.documents)} documents",
         format_table([{"": name} | quality_cells(evaluated.figures[name]) for name in runs], ["", *QUALITY.values()]),

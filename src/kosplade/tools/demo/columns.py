@@ -30,7 +30,7 @@ from kosplade.records.document import Document
 from kosplade.records.kiwi import CONTENT, Morphemes
 from kosplade.retrieval.basis import collection_basis
 from kosplade.retrieval.encoding import used_pieces
-from kosplade.retrieval.hybrid import hybrid_run
+from kosplade.retrieval.hybrid import HYBRIDS, hybrid_run
 from kosplade.retrieval.search import search, to_run
 from kosplade.retrieval.served import WAYS, load_export
 from kosplade.retrieval.trec import Run
@@ -196,16 +196,15 @@ class Sparse:
 
 
 class Hybrid:
-    """An export with inference-free queries and BM25, weighed as the export says."""
+    """An export and BM25, weighed as the export says; `way` is one of HYBRIDS."""
 
-    way = "hybrid"
-
-    def __init__(self, sparse: Sparse, lexical: Bm25):
-        self.sparse, self.lexical, self.owner, self.needs = sparse, lexical, sparse.owner, [sparse.model, lexical]
+    def __init__(self, way: str, sparse: Sparse, lexical: Bm25):
+        self.way, self.sparse, self.lexical = way, sparse, lexical
+        self.owner, self.needs = sparse.owner, [sparse.model, lexical]
 
     def runs(self, queries: Sequence[str], depth: int) -> Run:
         parts = [part.runs(queries, depth) for part in (self.sparse, self.lexical)]
-        return hybrid_run(*parts, self.sparse.model.served.hybrid_weight, depth)
+        return hybrid_run(*parts, self.sparse.model.served.hybrid_weight[self.sparse.way], depth)
 
     def explain(self, query: str, id_: str) -> dict:
         """Of the pieces, or of the morphemes where no piece found the document."""
@@ -271,5 +270,7 @@ def columns_of(
 ) -> dict[str, Bm25 | Sparse | Hybrid | Remote]:
     """Every column by its name in an address: `v25.inference_free`, `v25.hybrid`, `bm25_kiwi`, `opensearch`."""
     columns = {f"{model.name}.{way}": Sparse(model, way) for model in models for way in WAYS}
-    columns |= {f"{model.name}.hybrid": Hybrid(columns[f"{model.name}.{WAYS[0]}"], lexical) for model in models}
+    for model in models:
+        for name, way in HYBRIDS.items():
+            columns[f"{model.name}.{name}"] = Hybrid(name, columns[f"{model.name}.{way}"], lexical)
     return columns | {Bm25.way: lexical} | ({Remote.way: Remote(models, url, index)} if url else {})

@@ -107,12 +107,13 @@ def search(options: argparse.Namespace) -> None:
     model = replace(model, max_document_length=about["max_document_length"])
     vectors_QV = encode_queries(model, list(queries.values()), encoded=options.encoded)
 
+    way = "encoded" if options.encoded else "inference_free"
     to_query = query_of(model, about["kind"], max(options.top, DEPTH * options.hybrid))
 
     def ask(query_1V: csr_matrix, text: str, source: list[str], owner: str = "the query") -> list[dict[str, Any]]:
         body = request_body(to_query(query_1V), options.top, source)
         if options.hybrid:
-            body = with_bm25(body, text, model.hybrid_weight)
+            body = with_bm25(body, text, model.hybrid_weight[way])
         return search_index(client, options.index, body, owner)
 
     if options.queries is None:
@@ -128,7 +129,6 @@ def search(options: argparse.Namespace) -> None:
     for row, (query_id, text) in enumerate(tqdm(queries.items(), desc="search", unit="query", mininterval=1)):
         hits = ask(vectors_QV[row], text, [], f"query '{query_id}'")
         run[query_id] = {hit["_id"]: hit["_score"] for hit in hits}
-    way = "encoded" if options.encoded else "inference_free"
     write_run(options.output, run, f"hybrid_{way}" if options.hybrid else way)
     say("opensearch", f"{options.output}: {len(run)} queries")
 
