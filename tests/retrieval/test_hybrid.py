@@ -25,3 +25,12 @@ def test_depth_and_the_order_of_ties():
 def test_the_best_weight_is_that_of_the_validation_queries(relevant, weight):
     # a is first from .5 on, where it ties with c and was found before it; where nothing helps, even.
     assert best_weight({"q": {relevant: 1}}, {"q": SPARSE["q"]}, {"q": LEXICAL["q"]}) == weight
+
+
+@pytest.mark.parametrize(("lexical_wins", "weight"), [(3, 0.5), (30, 0.4)])
+def test_a_better_weight_must_be_better_by_more_than_its_standard_error(lexical_wins, weight):
+    # c is first up to .4 and third from .5 on, a the other way round. Of 3 and 2 queries the mean difference is .1 and
+    # its error .22, of 30 and 2 they are .44 and .04.
+    wanted = ["c"] * lexical_wins + ["a"] * 2
+    qrels = {str(row): {id_: 1} for row, id_ in enumerate(wanted)}
+    assert best_weight(qrels, dict.fromkeys(qrels, SPARSE["q"]), dict.fromkeys(qrels, LEXICAL["q"])) == weight
