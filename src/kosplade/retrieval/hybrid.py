@@ -27,8 +27,8 @@ def hybrid_run(sparse: Run, lexical: Run, weight: float, depth: int) -> Run:
 def best_weight(qrels: Qrels, sparse: Run, lexical: Run) -> float:
     """Of WEIGHTS the one nearest to EVEN that is within a standard error of the best nDCG@10. For validation queries.
 
-    The curve is flat at its top, so where it peaks is chance (the rule is that of Breiman et al. 1984). Even weights are
-    the cautious ones: of text of another field the encoder knows less, and BM25 as much as here.
+    The curve is flat at its top, so where it peaks is chance (the rule: Breiman et al. 1984). Even weights are the
+    cautious ones: of text of another field the encoder knows less, and BM25 as much as here.
     """
     runs = [hybrid_run(sparse, lexical, weight, 10) for weight in WEIGHTS]
     values_WQ = np.array([list(per_query(qrels, run, "ndcg10").values()) for run in runs])
