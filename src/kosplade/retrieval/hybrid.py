@@ -25,16 +25,20 @@ def hybrid_run(sparse: Run, lexical: Run, weight: float, depth: int) -> Run:
 
 
 def best_weight(qrels: Qrels, sparse: Run, lexical: Run) -> float:
-    """Of WEIGHTS the one nearest to EVEN that is within a standard error of the best nDCG@10. For validation queries.
+    """From that of WEIGHTS with the best nDCG@10 towards EVEN, while within a standard error. For validation queries.
 
     The curve is flat at its top, so where it peaks is chance (the rule: Breiman et al. 1984). Even weights are the
     cautious ones: of text of another field the encoder knows less, and BM25 as much as here.
     """
     runs = [hybrid_run(sparse, lexical, weight, 10) for weight in WEIGHTS]
     values_WQ = np.array([list(per_query(qrels, run, "ndcg10").values()) for run in runs])
-    lost_WQ = values_WQ[values_WQ.mean(axis=1).argmax()] - values_WQ
+    place, even = int(values_WQ.mean(axis=1).argmax()), WEIGHTS.index(EVEN)
+    lost_WQ = values_WQ[place] - values_WQ
     is_level_W = lost_WQ.mean(axis=1) <= lost_WQ.std(axis=1) / np.sqrt(len(qrels))
-    return min(np.array(WEIGHTS)[is_level_W].tolist(), key=lambda weight: abs(weight - EVEN))
+    step = 1 if place < even else -1
+    while place != even and is_level_W[place + step]:
+        place += step
+    return WEIGHTS[place]
 
 
 def _best(sparse: dict[str, float], lexical: dict[str, float], weight: float, depth: int) -> dict[str, float]:
