@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
-from tiny_export import COUNTING, EXPANDABLE_V, HIDDEN, HIDDEN_V, WEIGHT_V, write_tiny_export
+from tiny_export import COUNTING, EXPANDABLE_V, HIDDEN, HIDDEN_V, HYBRID_WEIGHT, WEIGHT_V, write_tiny_export
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
@@ -84,7 +84,7 @@ def write_other(folder, tokenizer, packed: bool) -> None:
     else:
         nn.init.normal_(mlm.get_output_embeddings().weight)
     folder.mkdir()
-    write_folder(SparseEncoder(mlm), tokenizer, HIDDEN_V, WEIGHT_V, EXPANDABLE_V, COUNTING, 0.5, folder)
+    write_folder(SparseEncoder(mlm), tokenizer, HIDDEN_V, WEIGHT_V, EXPANDABLE_V, COUNTING, HYBRID_WEIGHT, folder)
 
 
 def occurrences() -> Occurrences:

@@ -74,7 +74,7 @@ def export(tmp_path_factory, few):
     weight_V[few.all_special_ids] = 0
     folder = tmp_path_factory.mktemp("export") / "whole"
     folder.mkdir()
-    write_folder(encoder, few, weight_V == 0, weight_V, torch.arange(len(few)) % 3 > 0, COUNTING, 0.5, folder)
+    write_folder(encoder, few, weight_V == 0, weight_V, torch.arange(len(few)) % 3 > 0, COUNTING, HYBRID_WEIGHT, folder)
     write_sentence_transformers(folder, weight_V, few, **LENGTHS)
     return folder
 
