@@ -77,7 +77,7 @@ train-v25: need-idf $(READY) ## train in the foreground
 	dvc repro train
 train-v25-bg: need-idf $(READY) ## train in the background: prints PID and log file
 	@mkdir -p outputs
-	@# DVC's end would leave its stage running: a kill of the PID is a kill of the stage, of which DVC makes its own end.
+	@# SIGTERM would end DVC and leave its stage running. It is passed to the stage, and DVC ends when that has failed.
 	@nohup sh -c 'dvc repro train & trap "pkill -TERM -P $$!" TERM; wait $$!; wait $$!' > $(LOG) 2>&1 & echo "PID $$!, log $(LOG)"
 train-v25-resume: need-idf $(READY) ## go on with a training that was killed, at its last checkpoint
 	dvc repro train
